@@ -1,0 +1,2 @@
+export * from './elementwise.js'
+export { type ElementwiseRow, elementwiseOp } from './op.js'

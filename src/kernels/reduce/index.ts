@@ -1,0 +1,1 @@
+export { max, mean, min, type ReduceOptions, sum } from './reduce.js'
