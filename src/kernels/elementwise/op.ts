@@ -57,9 +57,8 @@ export function elementwiseOp<Options extends ScalarOptions>(row: ElementwiseRow
     options: optionNames,
   }
   const integerFn = row.integerForward && { ...fn, expression: row.integerForward }
-  const gradients = row.gradients?.map((expression, i) => expression && gradientFunction(row, expression, i))
-  const needed = (name: string) =>
-    gradients?.some((gradient) => gradient && gradient.fn.arguments.includes(name)) ?? false
+  const gradients = row.gradients?.map((text, i) => (text === undefined ? undefined : gradientFunction(row, text, i)))
+  const needed = (name: string) => gradients?.some((gradient) => gradient?.fn.arguments.includes(name)) ?? false
   const savesResult = needed('r')
   const savedInputs = row.arguments.filter(needed)
   const values = (options: Options) => optionNames.map((name) => options[name]!)

@@ -1,0 +1,2 @@
+export { linear } from './linear.js'
+export { type MatmulOptions, matmul } from './matmul.js'
