@@ -83,6 +83,16 @@ export function where(condition: Tensor, x: Tensor, y: Tensor): Tensor {
   return apply(rows.where, [condition, x, y], none)
 }
 
+/** `silu(gate) * value`: the gate of a SwiGLU block in one pass. */
+export function siluGate(gate: Tensor, value: Tensor): Tensor {
+  return apply(rows.siluGate, [gate, value], none)
+}
+
+/** `x + scale * branch`: a residual connection with layer scale in one pass; `scale` broadcasts. */
+export function addScaled(x: Tensor, scale: Tensor, branch: Tensor): Tensor {
+  return apply(rows.addScaled, [x, scale, branch], none)
+}
+
 /** `-x` */
 export const neg = (x: Tensor): Tensor => apply(rows.neg, [x], none)
 /** Magnitude; the gradient at 0 is 0. */

@@ -1,0 +1,6 @@
+export { Colipri, type ColipriOptions } from './colipri.js'
+export { type ColipriConfig, colipriConfigSchema, colipriPublished } from './config.js'
+export { ImageEncoder, type TokenGrid } from './image-encoder.js'
+export { colipriPreprocessing } from './preprocessing.js'
+export { TextEncoder } from './text-encoder.js'
+export { type WindowStarts, windowStarts } from './windows.js'

@@ -1,0 +1,8 @@
+export * from './colipri/index.js'
+export { AttentionPooler } from './layers/attention-pooler.js'
+export { LayerNorm, Linear, PatchEmbedding } from './layers/basic.js'
+export { BertEncoder, type BertOptions } from './layers/bert.js'
+export { EvaBlock, type EvaBlockOptions } from './layers/eva-block.js'
+export { type Initializer, Parameter, ParameterScope } from './layers/parameter.js'
+export { PatchDecoder, type PatchDecoderOptions, patchDecoderChannels } from './layers/patch-decoder.js'
+export { initializeWeights, loadWeights, WeightsError, type WeightSource } from './weights.js'

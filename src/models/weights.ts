@@ -1,0 +1,106 @@
+/** Fills the parameters of a model: from a checkpoint, or with seeded random numbers. */
+import { type DType, Generator, scope, type Tensor, tensor, VoxgradError, zeros } from '../engine/index.js'
+import { full, keep } from '../engine/index.js'
+import { affine, cast } from '../kernels/elementwise/index.js'
+import { permute } from '../kernels/layout/index.js'
+import { randomNormal, randomUniform, truncatedNormal } from '../kernels/random/index.js'
+import type { Initializer, Parameter, ParameterScope } from './layers/parameter.js'
+
+/** Where tensors come from: a safetensors file, or anything alike. */
+export interface WeightSource {
+  /** Shown in messages. */
+  readonly path: string
+  readonly names: readonly string[]
+  header(name: string): { readonly shape: readonly number[]; readonly dtype: string }
+  /** Values as float32, in C order. */
+  readFloat32(name: string): Promise<Float32Array>
+}
+
+export interface LoadOptions {
+  /** Only parameters whose names it accepts; others are neither loaded nor missed. */
+  readonly only?: ((name: string) => boolean) | undefined
+  /** Names in the file that are no parameters and mean no harm. */
+  readonly tolerate?: ((name: string) => boolean) | undefined
+}
+
+/** Weights that do not fit a model; the message lists every missing, extra and misshapen tensor. */
+export class WeightsError extends VoxgradError {}
+
+/**
+ * Loads every parameter, tensor by tensor, so that the host never holds more than one. Checks all names and shapes
+ * first and throws one {@link WeightsError} about everything that does not fit.
+ */
+export async function loadWeights(model: ParameterScope, source: WeightSource, options: LoadOptions = {}): Promise<void> {
+  const { only = () => true, tolerate = () => false } = options
+  const wanted = [...model.parameters.values()].filter(({ name }) => only(name))
+  checkWeights(model, wanted, source, only, tolerate)
+  for (const parameter of wanted) {
+    const values = await source.readFloat32(parameter.name)
+    parameter.set(makeParameter(model, parameter, () => tensor(model.device, values, parameter.declaration.shape)))
+  }
+}
+
+function checkWeights(
+  model: ParameterScope,
+  wanted: readonly Parameter[],
+  source: WeightSource,
+  only: (name: string) => boolean,
+  tolerate: (name: string) => boolean,
+): void {
+  const present = new Set(source.names)
+  const missing = wanted.filter(({ name }) => !present.has(name)).map(({ name }) => name)
+  const extra = source.names.filter((name) => !model.parameters.has(name) && only(name) && !tolerate(name))
+  const misshapen = wanted.flatMap(({ name, declaration }) => {
+    if (!present.has(name)) return []
+    const got = source.header(name).shape.join('x')
+    const want = declaration.shape.join('x')
+    return got === want ? [] : [`${name} is ${got}, not ${want}`]
+  })
+  const problems = [
+    ['missing', missing],
+    ['extra', extra],
+    ['misshapen', misshapen],
+  ] as const
+  const found = problems.filter(([, list]) => list.length > 0)
+  if (found.length === 0) return
+  const text = found.map(([kind, list]) => `${list.length} ${kind}: ${list.join(', ')}`).join('; ')
+  throw new WeightsError(`${source.path}: does not fit the model. ${text}`)
+}
+
+/** Random parameters as the model's publication starts them; the same for a seed on every adapter. */
+export function initializeWeights(model: ParameterScope, seed: number, options: Pick<LoadOptions, 'only'> = {}): void {
+  const generator = new Generator(seed)
+  for (const parameter of model.parameters.values()) {
+    if (options.only && !options.only(parameter.name)) continue
+    parameter.set(makeParameter(model, parameter, () => draw(model, parameter, generator)))
+  }
+}
+
+function draw(model: ParameterScope, { declaration }: Parameter, generator: Generator): Tensor {
+  const { device } = model
+  const { shape, initial } = declaration
+  switch (initial.kind) {
+    case 'constant':
+      return initial.value === 0 ? zeros(device, shape) : full(device, shape, initial.value)
+    case 'normal':
+      return randomNormal(device, shape, { generator, std: initial.std })
+    case 'truncatedNormal':
+      return affine(truncatedNormal(device, shape, { generator, ...truncation(initial) }), initial.std, 0)
+    case 'uniform':
+      return randomUniform(device, shape, { generator, low: -initial.bound, high: initial.bound })
+  }
+}
+
+/** Bounds of ±2 in units of the parameter, as deviations. */
+const truncation = ({ std }: Extract<Initializer, { kind: 'truncatedNormal' }>) => ({ low: -2 / std, high: 2 / std })
+
+/** A parameter in our layout and storage type, outside every scope. */
+function makeParameter(model: ParameterScope, { declaration }: Parameter, make: () => Tensor): Tensor {
+  const dtype: DType = model.dtype
+  const value = scope(() => {
+    const made = make()
+    const laid = declaration.axes ? permute(made, declaration.axes) : made
+    return cast(laid, dtype)
+  })
+  return keep(value.setRequiresGrad(declaration.trainable ?? true))
+}
