@@ -88,13 +88,19 @@ export async function acquireGpu({ profile, backend, adapter }: GpuRequest): Pro
 
 /** The adapter, or a {@link NoAdapterError} that says what was asked for and what helps. */
 export async function acquireAdapter(gpu: GPU, request: GpuRequest): Promise<GPUAdapter> {
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
-  if (adapter) return adapter
+  let found = ''
+  try {
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
+    if (adapter) return adapter
+  } catch (cause) {
+    // Dawn rejects when the request names a back end or adapter that is not there, and lists those that are.
+    found = ` ${cause instanceof Error ? cause.message.replaceAll('\n', ' ') : String(cause)}`
+  }
   const wanted = [request.backend && `back end ${request.backend}`, request.adapter && `name like "${request.adapter}"`]
   const asked = wanted.filter(Boolean).join(', ')
   throw new NoAdapterError(
     `no WebGPU adapter found${asked ? ` (${asked})` : ''}: looked for a GPU driver that Dawn can use ` +
-      "(Vulkan on Linux, Metal on macOS, D3D12 on Windows). Install the GPU vendor's driver, or get a software " +
+      `(Vulkan on Linux, Metal on macOS, D3D12 on Windows).${found} Install the GPU vendor's driver, or get a software ` +
       'adapter with: npx voxgrad setup',
   )
 }

@@ -1,6 +1,5 @@
 /** Fills the parameters of a model: from a checkpoint, or with seeded random numbers. */
-import { type DType, Generator, scope, type Tensor, tensor, VoxgradError, zeros } from '../engine/index.js'
-import { full, keep } from '../engine/index.js'
+import { type DType, full, Generator, keep, scope, type Tensor, tensor, VoxgradError, zeros } from '../engine/index.js'
 import { affine, cast } from '../kernels/elementwise/index.js'
 import { permute } from '../kernels/layout/index.js'
 import { randomNormal, randomUniform, truncatedNormal } from '../kernels/random/index.js'
@@ -30,7 +29,11 @@ export class WeightsError extends VoxgradError {}
  * Loads every parameter, tensor by tensor, so that the host never holds more than one. Checks all names and shapes
  * first and throws one {@link WeightsError} about everything that does not fit.
  */
-export async function loadWeights(model: ParameterScope, source: WeightSource, options: LoadOptions = {}): Promise<void> {
+export async function loadWeights(
+  model: ParameterScope,
+  source: WeightSource,
+  options: LoadOptions = {},
+): Promise<void> {
   const { only = () => true, tolerate = () => false } = options
   const wanted = [...model.parameters.values()].filter(({ name }) => only(name))
   checkWeights(model, wanted, source, only, tolerate)

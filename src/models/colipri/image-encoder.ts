@@ -1,5 +1,5 @@
 /** COLIPRI's image tower: Primus-M, a 1x1x1 projector and an attention pooler. */
-import { scope, ShapeError, type Tensor } from '../../engine/index.js'
+import { ShapeError, scope, type Tensor } from '../../engine/index.js'
 import { formatShape } from '../../engine/shape.js'
 import { reshape } from '../../kernels/layout/index.js'
 import { linear } from '../../kernels/matmul/index.js'

@@ -1,5 +1,5 @@
 /** Encoding a volume that is larger than the network's input, window by window. */
-import { scope, ShapeError, type Tensor, tensor } from '../../engine/index.js'
+import { ShapeError, scope, type Tensor, tensor } from '../../engine/index.js'
 import { indexSelect } from '../../kernels/gather/index.js'
 import { concat } from '../../kernels/join/index.js'
 import { slice } from '../../kernels/layout/index.js'
@@ -49,7 +49,9 @@ function tokenSources(origins: readonly Triple[], grid: Triple, { windowSize, pa
   for (const origin of origins) {
     const first = origin.map((start, axis) => start / patch[axis]!) as unknown as Triple
     if (!first.every(Number.isInteger)) {
-      throw new ShapeError(`windows must start at multiples of the patch ${patch.join(' x ')}, got ${origin.join(', ')}`)
+      throw new ShapeError(
+        `windows must start at multiples of the patch ${patch.join(' x ')}, got ${origin.join(', ')}`,
+      )
     }
     for (let i = first[0]; i < first[0] + size[0]; i++) {
       for (let j = first[1]; j < first[1] + size[1]; j++) {

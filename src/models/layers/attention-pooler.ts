@@ -65,7 +65,10 @@ export class AttentionPooler {
   dense(tokens: Tensor): Tensor {
     return scope(() => {
       const features = this.#features
-      const weight = slice(this.#inWeight.value, [[2 * features, 3 * features, 1], [0, features, 1]])
+      const weight = slice(this.#inWeight.value, [
+        [2 * features, 3 * features, 1],
+        [0, features, 1],
+      ])
       const bias = slice(this.#inBias.value, [[2 * features, 3 * features, 1]])
       return linear(linear(tokens, weight, { bias }), this.#outWeight.value, { bias: this.#outBias.value })
     })

@@ -4,7 +4,14 @@ import { conv3d } from '../../kernels/conv3d/index.js'
 import { reshape } from '../../kernels/layout/index.js'
 import { linear } from '../../kernels/matmul/index.js'
 import { layerNorm } from '../../kernels/norm/index.js'
-import { fanInUniform, type Initializer, onesInit, type Parameter, type ParameterScope, zerosInit } from './parameter.js'
+import {
+  fanInUniform,
+  type Initializer,
+  onesInit,
+  type Parameter,
+  type ParameterScope,
+  zerosInit,
+} from './parameter.js'
 
 export interface LinearOptions {
   readonly inFeatures: number

@@ -1,0 +1,41 @@
+/** The `voxgrad` command: parses arguments, runs a command, and turns what went wrong into one readable line. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { DataError } from '../data/index.js'
+import { VoxgradError } from '../engine/index.js'
+import { demoCommand } from './demo.js'
+import { doctorCommand } from './doctor.js'
+import { embedCommand } from './embed.js'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+const program = new Command('voxgrad')
+  .description('3D medical vision-language models on WebGPU. Research use only, not for diagnosis.')
+  .version(version)
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .addCommand(doctorCommand())
+  .addCommand(embedCommand())
+  .addCommand(demoCommand())
+  .addHelpText('after', '\nTo get a software adapter where there is no GPU: voxgrad setup')
+
+/** Exit codes: 1 for a failed command, 2 for wrong usage. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const expected = error instanceof VoxgradError || error instanceof DataError || isSystemError(error)
+  console.error(expected ? `voxgrad: ${(error as Error).message}` : error)
+  return 1
+}
+
+/** Errors of the operating system carry a code and a message that names the file. */
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string' && 'syscall' in error
+
+try {
+  for (const command of program.commands) command.exitOverride()
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = exitCodeOf(error)
+}
