@@ -1,0 +1,1 @@
+export { ExactIndex, type Match } from './exact-index.js'
