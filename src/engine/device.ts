@@ -3,7 +3,7 @@ import { adapterLimits, type Capabilities, readCapabilities, subgroupMatrixFeatu
 import { type DeviceLostError, DisposedError, LimitError, OutOfMemoryError } from './errors.js'
 import { acquireAdapter, acquireGpu, type Profile, profileToggles } from './gpu.js'
 import { PipelineCache } from './kernel.js'
-import { BufferPool, type MemoryStatistics, type Storage, sizeClass } from './memory.js'
+import { BufferPool, type MemoryStatistics, type PooledBuffer, type Storage, sizeClass } from './memory.js'
 import { describeOperation, lostError, Recorder } from './recorder.js'
 
 export interface DeviceOptions {
@@ -82,7 +82,7 @@ export class Device {
       {
         maxBufferBytes: capabilities.maxBufferBytes,
         create: (bytes) => this.#createBuffer(bytes),
-        forget: (buffer) => this.pipelines.forget(buffer.id),
+        forget: (buffer) => this.#forget(buffer),
       },
       pooledLimitBytes,
     )
@@ -213,6 +213,12 @@ export class Device {
       )
     })
     return buffer
+  }
+
+  /** A buffer is about to be destroyed: what was recorded with it must be submitted while it exists. */
+  #forget({ id, gpu }: PooledBuffer): void {
+    if (this.#lastUse.get(gpu) === this.recorder.submissionCount) this.recorder.flush()
+    this.pipelines.forget(id)
   }
 
   #acquireStaging(bytes: number): GPUBuffer {

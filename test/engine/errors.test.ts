@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
+  DeviceLostError,
   DeviceMismatchError,
   DTypeError,
   defineKernel,
@@ -89,6 +90,15 @@ describe('errors', () => {
   it('of a missing adapter say what helps', async () => {
     await expect(openDevice({ adapter: 'no such adapter' })).rejects.toThrow(NoAdapterError)
     await expect(openDevice({ adapter: 'no such adapter' })).rejects.toThrow('voxgrad setup')
+  })
+
+  it('of a lost device surface at the awaiting call', async () => {
+    const doomed = await openDevice()
+    const a = zeros(doomed, [2])
+    doomed.gpu.destroy()
+    await doomed.gpu.lost
+    await expect(a.data()).rejects.toThrow(DeviceLostError)
+    expect(() => zeros(doomed, [2])).toThrow('openDevice')
   })
 
   it('of an unknown variant say so', () => {

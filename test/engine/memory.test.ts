@@ -3,6 +3,7 @@ import {
   DisposedError,
   keep,
   LimitError,
+  openDevice,
   scope,
   type Tensor,
   tensor,
@@ -174,5 +175,19 @@ describe('a steady loop', () => {
     expect(device.recorder.submissionCount - before).toBe(1)
     x.dispose()
     y.dispose()
+  })
+})
+
+describe('a device that pools nothing', () => {
+  it('computes the same', async () => {
+    const frugal = await openDevice({ pooledLimitBytes: 0 })
+    const y = scope(() => {
+      let sum = tensor(frugal, [1, 2])
+      for (let i = 0; i < 20; i++) sum = scope(() => mul(add(sum, 1), 1))
+      return sum
+    })
+    expect(await y.data()).toEqual(new Float32Array([21, 22]))
+    expect(frugal.memory().pooledBytes).toBe(0)
+    frugal.destroy()
   })
 })
