@@ -1,4 +1,4 @@
-import { decodeHalfArray, encodeHalfArray } from '../numeric/half.js'
+import { float16ToFloat32, float32ToFloat16 } from '../numeric/half.js'
 import { DTypeError } from './errors.js'
 
 /** Element types of a tensor. Booleans are `u32` with 0 and 1; indices are `i32`. */
@@ -21,7 +21,7 @@ export function isFloat(dtype: DType): boolean {
 /** Values as the device stores them, padded to a multiple of four bytes because WebGPU writes whole words. */
 export function encodeElements(values: TensorSource, dtype: DType): Uint8Array<ArrayBuffer> {
   if (dtype === 'f16') {
-    const halves = values instanceof Uint16Array ? values : encodeHalfArray(values)
+    const halves = values instanceof Uint16Array ? values : float32ToFloat16(toFloat32(values))
     const padded = new Uint16Array(halves.length + (halves.length & 1))
     padded.set(halves)
     return new Uint8Array(padded.buffer)
@@ -44,7 +44,7 @@ export function decodeElements(bytes: ArrayBuffer, dtype: DType, count: number):
     case 'u32':
       return new Uint32Array(bytes, 0, count)
     case 'f16':
-      return decodeHalfArray(new Uint16Array(bytes, 0, count))
+      return float16ToFloat32(new Uint16Array(bytes, 0, count))
   }
 }
 

@@ -1,0 +1,3 @@
+import type { OpAdapters } from './adapter.js'
+
+export const optimizerAdapters: OpAdapters = {}
