@@ -8,7 +8,7 @@ import { build } from '../../scripts/build.mjs'
 import { wgslPlugin } from '../../scripts/wgsl-module.mjs'
 
 /** What a careless conversion would break. */
-const shader = '// ` ${ \\n "quoted" \u2028 ×\n@compute @workgroup_size(1) fn main() {}\n'
+const shader = '// ` $' + '{ \\n "quoted" \u2028 ×\n@compute @workgroup_size(1) fn main() {}\n'
 
 let root: string
 beforeEach(() => {

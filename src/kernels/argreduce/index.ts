@@ -1,0 +1,1 @@
+export { type ArgReduceOptions, argMax, argMin } from './argreduce.js'

@@ -1,0 +1,1 @@
+export { type BatchNormOptions, type BatchNormResult, batchNorm } from './batch-norm.js'

@@ -1,0 +1,139 @@
+import type { CaseInput, OpCase } from '../../engine/op.js'
+import type { Shape } from '../../engine/shape.js'
+import type { ConvolutionOptions, TransposeOptions, Triple } from './geometry.js'
+
+const zero: Triple = [0, 0, 0]
+const one: Triple = [1, 1, 1]
+
+type Conv3dCase = OpCase<ConvolutionOptions>
+type TransposeCase = OpCase<TransposeOptions>
+type PatchCase = OpCase<Record<string, never>>
+
+const inputsOf = (...shapes: readonly Shape[]): CaseInput[] => shapes.map((shape) => ({ shape }))
+
+function conv(name: string, shapes: readonly Shape[], options: Partial<ConvolutionOptions> = {}): Conv3dCase {
+  const defaults = { stride: one, paddingBefore: zero, paddingAfter: zero, dilation: one, groups: 1 }
+  return { name, inputs: inputsOf(...shapes), options: { ...defaults, ...options } }
+}
+
+const padded = (padding: Triple) => ({ paddingBefore: padding, paddingAfter: padding })
+
+export const conv3dCases: readonly Conv3dCase[] = [
+  conv('one voxel', [[1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1]]),
+  conv('whole vectors', [[1, 3, 2, 5, 4], [8, 3, 3, 3, 4], [8]], padded(one)),
+  conv('odd channels', [[2, 2, 3, 4, 3], [5, 2, 2, 2, 3], [5]], { ...padded(one), paddingAfter: zero }),
+  conv(
+    'strides',
+    [
+      [1, 5, 4, 7, 2],
+      [3, 3, 1, 2, 2],
+    ],
+    { stride: [2, 1, 3], ...padded([1, 0, 2]) },
+  ),
+  conv('dilation', [[1, 4, 5, 6, 1], [2, 2, 3, 2, 1], [2]], { dilation: [2, 1, 3], ...padded([0, 1, 2]) }),
+  conv(
+    'strided and dilated',
+    [
+      [1, 6, 5, 9, 4],
+      [4, 2, 2, 3, 4],
+    ],
+    { stride: [2, 2, 2], dilation: [3, 1, 2], ...padded(one) },
+  ),
+  conv('groups', [[1, 3, 3, 3, 6], [4, 2, 2, 3, 3], [4]], { groups: 2, ...padded([1, 0, 1]) }),
+  conv('groups of whole vectors', [[1, 2, 2, 3, 8], [8, 1, 2, 2, 4], [8]], { groups: 2 }),
+  conv('depthwise', [[1, 3, 2, 4, 5], [5, 3, 1, 3, 1], [5]], { groups: 5, stride: [1, 1, 2], ...padded(one) }),
+  conv('many channels', [[1, 1, 2, 3, 4], [68, 1, 1, 2, 4], [68]]),
+  conv('long lines', [[1, 1, 2, 21, 1], [1, 1, 2, 3, 1], [1]], padded([0, 0, 1])),
+  conv(
+    'window wider than the volume',
+    [
+      [1, 1, 2, 2, 4],
+      [4, 3, 5, 7, 4],
+    ],
+    padded([1, 2, 3]),
+  ),
+  conv(
+    'many taps in parts',
+    [
+      [2, 4, 5, 3, 1],
+      [18, 3, 3, 3, 1],
+    ],
+    padded(one),
+  ),
+  { ...conv('first layer, 96³', [[1, 96, 96, 96, 1], [48, 3, 3, 3, 1], [48]], padded(one)), bench: true },
+  { ...conv('32 channels, 32³', [[1, 32, 32, 32, 32], [32, 3, 3, 3, 32], [32]], padded(one)), bench: true },
+  { ...conv('192 channels, 12³', [[2, 12, 12, 12, 192], [192, 3, 3, 3, 192], [192]], padded(one)), bench: true },
+  {
+    ...conv(
+      'downsampling',
+      [
+        [1, 64, 64, 64, 32],
+        [64, 3, 3, 3, 32],
+      ],
+      { stride: [2, 2, 2], ...padded(one) },
+    ),
+    bench: true,
+  },
+]
+
+function transposed(name: string, shapes: readonly Shape[], options: Partial<TransposeOptions> = {}): TransposeCase {
+  const defaults = { stride: one, padding: zero, outputPadding: zero, dilation: one, groups: 1 }
+  return { name, inputs: inputsOf(...shapes), options: { ...defaults, ...options } }
+}
+
+export const convTranspose3dCases: readonly TransposeCase[] = [
+  transposed('one voxel', [[1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1]]),
+  transposed('whole vectors', [[1, 2, 2, 3, 4], [4, 2, 2, 2, 8], [8]], { stride: [2, 2, 2] }),
+  transposed('overlapping windows', [[2, 2, 3, 2, 3], [3, 3, 3, 3, 5], [5]], {
+    stride: [2, 2, 2],
+    padding: one,
+    outputPadding: [1, 0, 1],
+  }),
+  transposed(
+    'gaps and dilation',
+    [
+      [1, 2, 3, 2, 2],
+      [2, 2, 1, 3, 1],
+    ],
+    {
+      stride: [3, 2, 1],
+      dilation: [1, 2, 2],
+      padding: [0, 0, 1],
+      outputPadding: [2, 1, 0],
+    },
+  ),
+  transposed('groups', [[1, 2, 2, 3, 4], [4, 2, 2, 2, 3], [6]], { groups: 2, stride: [1, 2, 2], padding: [1, 0, 1] }),
+  {
+    ...transposed(
+      'upsampling',
+      [
+        [1, 32, 32, 32, 64],
+        [64, 3, 3, 3, 32],
+      ],
+      {
+        stride: [2, 2, 2],
+        padding: one,
+        outputPadding: one,
+      },
+    ),
+    bench: true,
+  },
+]
+
+const patch = (name: string, ...shapes: readonly Shape[]): PatchCase => ({
+  name,
+  inputs: inputsOf(...shapes),
+  options: {},
+})
+
+export const patchCases: readonly PatchCase[] = [
+  patch('one channel', [2, 4, 2, 6, 1], [5, 2, 1, 3, 1], [5]),
+  patch('pointwise', [1, 2, 3, 2, 4], [8, 1, 1, 1, 4]),
+  { ...patch('Primus-M, 192³', [1, 192, 192, 192, 1], [864, 8, 8, 8, 1], [864]), bench: true },
+]
+
+export const patchTransposeCases: readonly PatchCase[] = [
+  patch('three channels', [2, 2, 1, 3, 3], [3, 1, 2, 3, 5], [5]),
+  patch('no bias', [1, 2, 2, 2, 4], [4, 2, 2, 2, 4]),
+  { ...patch('first stage of a patch decoder', [1, 24, 24, 24, 864], [864, 2, 2, 2, 112], [112]), bench: true },
+]

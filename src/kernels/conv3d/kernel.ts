@@ -1,0 +1,274 @@
+/** The kernels of convolutions. */
+import type { Capabilities } from '../../engine/capabilities.js'
+import type { DType } from '../../engine/dtype.js'
+import { defineKernel } from '../../engine/kernel.js'
+import convolveWgsl from './convolve.wgsl'
+import { map3, type Triple, volumeOf } from './geometry.js'
+import packWgsl from './pack.wgsl'
+import weightGradientWgsl from './weight-gradient.wgsl'
+
+type Width = 1 | 4
+
+const element = (dtype: DType, width: Width) => (width === 4 ? `vec4<${dtype}>` : dtype)
+
+/** 4-vectors where channels are made of them, else numbers. */
+const widthOf = (channels: number): Width => (channels % 4 === 0 ? 4 : 1)
+
+/** Reads one number of a value. */
+const component = (width: Width) =>
+  `fn component(x: ${element('f32', width)}, i: u32) -> f32 { return x${width === 4 ? '[i]' : ''}; }`
+
+const powerOfTwoFrom = (n: number) => 2 ** Math.ceil(Math.log2(Math.max(1, n)))
+
+/** Strides of a weight whose last axis holds output channels, in elements; all multiples of 4. */
+export interface WeightStrides {
+  readonly group: number
+  readonly tap: number
+  readonly channel: number
+}
+
+/**
+ * A gather over taps (see convolve.wgsl). `convolve` reads windows of the input; `transpose` spreads the input, which is
+ * the gradient of `convolve` by its input.
+ */
+export interface ConvolveProblem {
+  readonly direction: 'convolve' | 'transpose'
+  readonly batch: number
+  readonly input: Triple
+  readonly output: Triple
+  readonly kernel: Triple
+  readonly stride: Triple
+  readonly padding: Triple
+  readonly dilation: Triple
+  readonly groups: number
+  readonly inputChannels: number
+  readonly outputChannels: number
+  readonly weightStrides: WeightStrides
+  readonly inputType: DType
+  readonly weightType: DType
+  readonly outputType: DType
+  readonly biasType: DType | undefined
+}
+
+const ones: Triple = [1, 1, 1]
+
+/** How far apart the voxels of a tile are in the output. */
+const divideOf = ({ direction, stride }: ConvolveProblem): Triple => (direction === 'transpose' ? stride : ones)
+
+const quadsOf = ({ groups, outputChannels }: ConvolveProblem) => groups * Math.ceil(outputChannels / groups / 4)
+
+/** Voxels per invocation: many share a weight read, but lines are cut into whole tiles. */
+function voxelsOf(problem: ConvolveProblem): number {
+  const line = Math.ceil(problem.output[2] / divideOf(problem)[2])
+  const cost = (voxels: number) => Math.ceil(line / voxels) * (voxels + 2)
+  return [8, 4, 2, 1].reduce((best, voxels) => (cost(voxels) < cost(best) ? voxels : best))
+}
+
+/** Invocations of a workgroup along channels and voxels. A CPU wants all its lanes on one voxel, a GPU whole waves. */
+function lanesOf(problem: ConvolveProblem, { software }: Capabilities): [number, number] {
+  const quads = quadsOf(problem)
+  if (!software) {
+    const channels = Math.min(64, powerOfTwoFrom(quads))
+    return [channels, 64 / channels]
+  }
+  if (quads > 4) return [Math.min(32, 8 * Math.ceil(quads / 8)), 1]
+  const channels = powerOfTwoFrom(quads)
+  return [channels, 8 / channels]
+}
+
+function tilesOf(problem: ConvolveProblem) {
+  const divide = divideOf(problem)
+  const rows = map3((axis) => Math.ceil(problem.output[axis] / divide[axis]))
+  const perLine = Math.ceil(rows[2] / voxelsOf(problem))
+  return { rows, perLine, count: problem.batch * volumeOf(divide) * rows[0] * rows[1] * perLine }
+}
+
+/** Inputs x, weight and bias (any tensor where there is none); output y. */
+export const convolveKernel = defineKernel<ConvolveProblem>({
+  name: 'convolve3d',
+  variants: [
+    {
+      name: 'portable',
+      wgsl: convolveWgsl,
+      specialize(problem, capabilities) {
+        const { inputChannels, groups, inputType, weightType, outputType, biasType } = problem
+        const width = widthOf(inputChannels / groups)
+        const [channelLanes, voxelLanes] = lanesOf(problem, capabilities)
+        return {
+          types: {
+            Input: element(inputType, width),
+            Value: element('f32', width),
+            Weight: weightType,
+            Bias: biasType ?? 'f32',
+            Output: outputType,
+          },
+          constants: {
+            WIDTH: width,
+            VOXELS: voxelsOf(problem),
+            CHANNEL_LANES: channelLanes,
+            VOXEL_LANES: voxelLanes,
+            GROUPED: groups > 1,
+            HAS_BIAS: biasType !== undefined,
+          },
+          code: component(width),
+        }
+      },
+      parameters(writer, problem) {
+        const { direction, batch, input, output, kernel, stride, padding, dilation, groups, weightStrides } = problem
+        const transposed = direction === 'transpose'
+        const width = widthOf(problem.inputChannels / groups)
+        const tiles = tilesOf(problem)
+        writer.vectors([...input, batch], 4).vectors([...output, tiles.perLine], 4)
+        writer.vectors(kernel, 4).vectors(divideOf(problem), 4, 1)
+        writer.signedVectors(transposed ? ones : stride, 4)
+        writer.signedVectors(transposed ? dilation.map((n) => -n) : dilation, 4)
+        writer.signedVectors(transposed ? padding : padding.map((n) => -n), 4)
+        writer.vectors(tiles.rows, 4)
+        writer.u32(problem.inputChannels / width).u32(problem.outputChannels)
+        writer.u32(problem.inputChannels / groups / width).u32(problem.outputChannels / groups)
+        writer.u32(quadsOf(problem) / groups).u32(quadsOf(problem))
+        writer
+          .u32(weightStrides.group / 4)
+          .u32(weightStrides.tap / 4)
+          .u32(weightStrides.channel / 4)
+        writer.u32(tiles.count)
+      },
+      workgroups(problem, capabilities) {
+        const [channelLanes, voxelLanes] = lanesOf(problem, capabilities)
+        return Math.ceil(quadsOf(problem) / channelLanes) * Math.ceil(tilesOf(problem).count / voxelLanes)
+      },
+    },
+  ],
+})
+
+/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]` (see weight-gradient.wgsl). */
+export interface WeightGradientProblem {
+  readonly batch: number
+  readonly fine: Triple
+  readonly coarse: Triple
+  readonly kernel: Triple
+  readonly stride: Triple
+  readonly padding: Triple
+  readonly dilation: Triple
+  readonly groups: number
+  readonly fineChannels: number
+  readonly coarseChannels: number
+  readonly fineType: DType
+  readonly coarseType: DType
+  readonly parts: number
+}
+
+/** Coarse channels per invocation. */
+const blockOf = ({ coarseChannels, groups }: WeightGradientProblem) =>
+  Math.min(16, powerOfTwoFrom(coarseChannels / groups))
+
+const columnsOf = ({ kernel, fineChannels, groups }: WeightGradientProblem) =>
+  (volumeOf(kernel) * fineChannels) / groups / widthOf(fineChannels / groups)
+
+const columnLanes = (problem: WeightGradientProblem, { software }: Capabilities) =>
+  software ? 8 * Math.ceil(Math.min(32, columnsOf(problem)) / 8) : 64
+
+const blocksOf = (problem: WeightGradientProblem) =>
+  problem.groups * Math.ceil(problem.coarseChannels / problem.groups / blockOf(problem))
+
+/** Workgroups that keep a large GPU busy. */
+const enoughWorkgroups = 1024
+/** Bytes that partial results may take. */
+const partialBytes = 2 ** 26
+
+/** Parts into which the coarse lines are cut. */
+export function weightGradientParts(problem: Omit<WeightGradientProblem, 'parts'>): number {
+  const whole = { ...problem, parts: 1 }
+  const lines = problem.batch * problem.coarse[0] * problem.coarse[1]
+  const weightBytes = (4 * problem.coarseChannels * volumeOf(problem.kernel) * problem.fineChannels) / problem.groups
+  const wanted = Math.ceil(enoughWorkgroups / (blocksOf(whole) * Math.ceil(columnsOf(whole) / 64)))
+  return Math.max(1, Math.min(wanted, lines, Math.floor(partialBytes / weightBytes)))
+}
+
+/** Inputs coarse and fine; output the gradient by parts. */
+export const weightGradientKernel = defineKernel<WeightGradientProblem>({
+  name: 'convolve3dWeightGradient',
+  variants: [
+    {
+      name: 'portable',
+      wgsl: weightGradientWgsl,
+      specialize(problem, capabilities) {
+        const fineWidth = widthOf(problem.fineChannels / problem.groups)
+        const coarseWidth = widthOf(problem.coarseChannels / problem.groups)
+        return {
+          types: {
+            Fine: element(problem.fineType, fineWidth),
+            Value: element('f32', fineWidth),
+            Coarse: element(problem.coarseType, coarseWidth),
+            CoarseValue: element('f32', coarseWidth),
+          },
+          constants: {
+            COARSE_WIDTH: coarseWidth,
+            BLOCK: blockOf(problem),
+            LANES: columnLanes(problem, capabilities),
+          },
+          code: component(coarseWidth),
+        }
+      },
+      parameters(writer, problem) {
+        const { batch, fine, coarse, kernel, stride, padding, dilation, groups, parts } = problem
+        const width = widthOf(problem.fineChannels / groups)
+        writer.vectors(fine, 4).vectors(coarse, 4).vectors(kernel, 4)
+        writer.signedVectors(stride, 4).signedVectors(dilation, 4).signedVectors(padding, 4)
+        writer.u32(batch * coarse[0] * coarse[1]).u32(parts)
+        writer.u32(problem.fineChannels / width).u32(problem.coarseChannels)
+        writer.u32(problem.fineChannels / groups / width).u32(problem.coarseChannels / groups)
+        writer
+          .u32(blocksOf(problem) / groups)
+          .u32(blocksOf(problem))
+          .u32(columnsOf(problem))
+      },
+      workgroups: (problem, capabilities) =>
+        Math.ceil(columnsOf(problem) / columnLanes(problem, capabilities)) * blocksOf(problem) * problem.parts,
+    },
+  ],
+})
+
+export interface PackProblem {
+  readonly dtype: DType
+  readonly groups: number
+  readonly taps: number
+  /** Channels of a group that are summed over. */
+  readonly contracted: number
+  /** Output channels of a group. */
+  readonly outputs: number
+  /** Whether the weight's first axis holds the output channels. */
+  readonly outputsFirst: boolean
+}
+
+const paddedOutputs = ({ outputs }: PackProblem) => 4 * Math.ceil(outputs / 4)
+
+export const packedShape = (problem: PackProblem) => [
+  problem.groups,
+  problem.taps,
+  problem.contracted,
+  paddedOutputs(problem),
+]
+
+/** Input a weight; output it as convolve.wgsl reads it. */
+export const packKernel = defineKernel<PackProblem>({
+  name: 'convolve3dPack',
+  variants: [
+    {
+      name: 'portable',
+      wgsl: packWgsl,
+      specialize: ({ dtype, outputsFirst }) => ({
+        types: { Weight: dtype },
+        constants: { OUTPUTS_FIRST: outputsFirst },
+      }),
+      parameters: (writer, problem) =>
+        writer
+          .u32(packedShape(problem).reduce((a, b) => a * b))
+          .u32(problem.taps)
+          .u32(problem.contracted)
+          .u32(problem.outputs)
+          .u32(paddedOutputs(problem)),
+      workgroups: (problem) => Math.ceil(packedShape(problem).reduce((a, b) => a * b) / 256),
+    },
+  ],
+})

@@ -1,0 +1,1 @@
+export { concat, split, stack } from './join.js'

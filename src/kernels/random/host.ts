@@ -1,0 +1,29 @@
+/** The host's side of the random streams: the same words as `philox.wgsl`. */
+import { ValueError } from '../../engine/errors.js'
+import type { Draw, Generator } from '../../engine/random.js'
+import { philox4x32 } from '../../numeric/philox.js'
+
+/** Second word of every key: "voxg". */
+const keyWord = 0x766f7867
+
+/** The random word of one element of a draw. */
+export function drawWord({ seed, index }: Draw, element: number): number {
+  return philox4x32([Math.floor(element / 4), index, 0, 0], [seed, keyWord])[element % 4]!
+}
+
+/** The numbers 0 to `count - 1` in random order: the same for a seed everywhere. One draw. */
+export function randomPermutation(count: number, generator: Generator): Int32Array {
+  if (!Number.isInteger(count) || count < 0 || count > 2 ** 31) {
+    throw new ValueError(`randomPermutation: the count must be an integer from 0 to 2^31, got ${count}`)
+  }
+  const draw = generator.draw()
+  const order = Int32Array.from({ length: count }, (_, i) => i)
+  // Fisher and Yates; a word spreads over at most 2^31 places, so the bias is below 2^-32 relative to one place.
+  for (let last = count - 1; last > 0; last--) {
+    const other = Math.floor((drawWord(draw, last) / 2 ** 32) * (last + 1))
+    const value = order[last]!
+    order[last] = order[other]!
+    order[other] = value
+  }
+  return order
+}

@@ -1,0 +1,47 @@
+/** The fused kernels of softmax and its logarithm along rows. */
+import type { DType } from '../../engine/dtype.js'
+import { defineKernel } from '../../engine/kernel.js'
+import { type TeamKernel, teamVariants } from '../variance/team.js'
+import { vectorCode, vectorTypes, vectorWidth } from '../variance/vector.js'
+import logSumExpWgsl from './log-sum-exp.wgsl'
+import rowWgsl from './row.wgsl'
+import rowGradientWgsl from './row-gradient.wgsl'
+
+export interface SoftmaxRows {
+  readonly rows: number
+  readonly length: number
+  readonly dtype: DType
+  readonly logarithm: boolean
+}
+
+const rowKernel = (wgsl: string, code: string): TeamKernel<SoftmaxRows> => ({
+  wgsl,
+  rows: ({ rows }) => rows,
+  loads: ({ length }) => length / vectorWidth(length),
+  key: ({ length, dtype, logarithm }) => `|${dtype}|${vectorWidth(length)}|${logarithm}`,
+  specialize: ({ length, dtype, logarithm }) => ({
+    types: vectorTypes(vectorWidth(length), { Element: dtype }),
+    constants: { LOGARITHM: logarithm },
+    code: `${vectorCode(vectorWidth(length))}\n${code}`,
+  }),
+  parameters: (writer, { rows, length }) => writer.u32(rows).u32(length / vectorWidth(length)),
+})
+
+export const softmaxKernel = defineKernel<SoftmaxRows>({
+  name: 'softmax',
+  variants: teamVariants(rowKernel(rowWgsl, logSumExpWgsl)),
+})
+
+export const softmaxGradientKernel = defineKernel<SoftmaxRows>({
+  name: 'softmaxGradient',
+  variants: teamVariants(rowKernel(rowGradientWgsl, '')),
+})
+
+/** Rows beyond this length are cut into parts when there are too few of them to keep a GPU busy. */
+const longRow = 16384
+const manyRows = 256
+
+/** Whether the fused kernels serve. Otherwise the axis is folded first and the result made element by element. */
+export function fusesRows(rows: number, length: number, inner: number): boolean {
+  return inner === 1 && (length <= longRow || rows >= manyRows)
+}

@@ -1,0 +1,1 @@
+export { type TopKOptions, topK } from './topk.js'

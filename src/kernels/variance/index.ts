@@ -1,0 +1,2 @@
+export { normL2 } from './norm-l2.js'
+export { type VarianceOptions, variance } from './variance.js'

@@ -1,0 +1,77 @@
+/** Kernels in which a team of lanes shares a row: how many lanes, and how their results meet. */
+import type { Capabilities } from '../../engine/capabilities.js'
+import type { KernelVariant, Specialization } from '../../engine/kernel.js'
+import type { ParameterWriter } from '../../engine/parameters.js'
+import teamWgsl from './team.wgsl'
+import teamSubgroupWgsl from './team-subgroup.wgsl'
+
+/** Lanes of a workgroup; a team is the whole of it at most. */
+export const groupSize = 256
+
+/** What a kernel of teams says once for both of its variants. */
+export interface TeamKernel<P> {
+  /** Defines `main` with 256 lanes; uses TEAM and `mergeTeam`, and defines `State` and `merge`. */
+  readonly wgsl: string
+  /** Rows, each the business of one team. */
+  rows(problem: P): number
+  /** Loads that a row takes. Their number decides how many lanes share it. */
+  loads(problem: P): number
+  specialize(problem: P): Specialization
+  /** Names what `specialize` gives, the team aside. */
+  key(problem: P): string
+  parameters(writer: ParameterWriter, problem: P): void
+}
+
+/** Rows up to this many loads per lane stay within a subgroup, whose lanes meet without a barrier. */
+const loadsPerSubgroupLane = 64
+
+/** A power of two; depends on the number of loads by its logarithm only, as the kernels' keys do. */
+function teamSize(loads: number, limit: number): number {
+  let team = 1
+  while (team < limit && team * 4 <= loads) team *= 2
+  return team
+}
+
+function subgroupTeam(loads: number, { subgroupMinSize: size }: Capabilities): number {
+  const lone = size * loadsPerSubgroupLane
+  return teamSize(loads, loads < lone ? size : groupSize)
+}
+
+/** Without subgroups every merge costs barriers, which a software adapter should pay for long rows only. */
+function portableTeam(loads: number, { software }: Capabilities): number {
+  return software && loads < 2048 ? 1 : teamSize(loads, groupSize)
+}
+
+/** The two variants of a kernel of teams: by subgroup shuffles, and by workgroup memory. */
+export function teamVariants<P>(kernel: TeamKernel<P>): KernelVariant<P>[] {
+  const variant = (
+    name: string,
+    code: string,
+    team: (loads: number, capabilities: Capabilities) => number,
+    more: Partial<KernelVariant<P>>,
+  ): KernelVariant<P> => ({
+    name,
+    wgsl: kernel.wgsl,
+    key: (problem) => `${kernel.key(problem)}|${Math.clz32(kernel.loads(problem))}`,
+    specialize: (problem, capabilities) => {
+      const own = kernel.specialize(problem)
+      const size = team(kernel.loads(problem), capabilities)
+      return {
+        types: { ...own.types },
+        constants: { ...own.constants, TEAM: size, SUBGROUP: capabilities.subgroupMinSize },
+        code: `${own.code ?? ''}\n${code}`,
+      }
+    },
+    parameters: kernel.parameters,
+    workgroups: (problem, capabilities) =>
+      Math.ceil(kernel.rows(problem) / (groupSize / team(kernel.loads(problem), capabilities))),
+    ...more,
+  })
+  return [
+    variant('subgroup', teamSubgroupWgsl, subgroupTeam, {
+      extensions: ['subgroups'],
+      supports: ({ subgroupMinSize }) => subgroupMinSize > 1,
+    }),
+    variant('portable', teamWgsl, portableTeam, {}),
+  ]
+}

@@ -1,0 +1,183 @@
+/** The `voxgrad` command as a user runs it: a process of its own. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { encodeScan, prepareScan, Stopwatch, withWeights } from '../../src/cli/embed-scan.js'
+import { makeChestPhantom, openSafetensors, writeNifti, writeSafetensors } from '../../src/data/index.js'
+import { Colipri, type ColipriConfig, colipriPublished } from '../../src/models/index.js'
+import { largestError } from '../support/arrays.js'
+import { testDevice } from '../support/device.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const weights = join(root, 'test/golden/cases/colipri/tiny_a.checkpoint.safetensors')
+
+/** The architecture of the golden checkpoint. */
+const config: ColipriConfig = {
+  image: {
+    ...colipriPublished.image,
+    inputSize: [16, 24, 32],
+    spacingMm: [16, 12, 12],
+    features: 48,
+    depth: 2,
+    heads: 2,
+    poolerHeads: 4,
+  },
+  projectionFeatures: 32,
+  text: {
+    ...colipriPublished.text,
+    vocabulary: 64,
+    layers: 2,
+    heads: 4,
+    hiddenFeatures: 64,
+    positions: 16,
+    poolerHeads: 4,
+  },
+}
+
+let folder = ''
+let scan = ''
+let configPath = ''
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'voxgrad-cli-'))
+  scan = join(folder, 'scan.nii.gz')
+  configPath = join(folder, 'config.json')
+  await writeNifti(scan, makeChestPhantom({ seed: 3, shape: [48, 40, 40], spacingMm: [8, 8, 8] }).volume)
+  await writeFile(configPath, JSON.stringify(config))
+})
+
+afterAll(() => rm(folder, { recursive: true }))
+
+interface Result {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function voxgrad(...args: string[]): Promise<Result> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [join(root, 'bin/voxgrad.js'), ...args], { cwd: folder }, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr: withoutDawnWarnings(stderr) })
+    })
+  })
+}
+
+/** Dawn warns about a limit of lavapipe at every start, and has no switch for it. */
+const withoutDawnWarnings = (text: string) => text.replace(/^Warning: maxDynamic.*\n/gm, '').trim()
+
+describe('voxgrad doctor', () => {
+  it('tells everything as JSON', async () => {
+    const { code, stdout } = await voxgrad('doctor', '--json')
+    const diagnosis = JSON.parse(stdout)
+    expect(code).toBe(0)
+    expect(diagnosis).toMatchObject({ usable: true, selfTest: true, profile: 'safe', node: process.version })
+    expect(diagnosis.limits.maxStorageBufferBindingSize).toBeGreaterThan(0)
+    expect(diagnosis.adapter.description).not.toBe('')
+    expect(diagnosis.toggles.enabled).toContain('allow_unsafe_apis')
+  })
+
+  it('exits 1 when nothing can run', async () => {
+    const { code, stdout } = await voxgrad('doctor', '--json', '--adapter', 'no such adapter')
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject({ usable: false, remedy: 'npx voxgrad setup' })
+  })
+})
+
+describe('voxgrad embed', () => {
+  it('prints what the library computes', async () => {
+    const { code, stdout, stderr } = await voxgrad(
+      'embed',
+      scan,
+      '--weights',
+      weights,
+      '--config',
+      configPath,
+      '--json',
+    )
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    const report = JSON.parse(stdout)
+    expect(report.norm).toBeCloseTo(1, 5)
+    expect(report.notice).toContain('not for diagnosis')
+    const device = await testDevice()
+    const stopwatch = new Stopwatch()
+    using model = new Colipri(device, { config, imageOnly: true })
+    await withWeights(weights, (source) => model.load(source))
+    const expected = await encodeScan(device, model, await prepareScan(scan, config, stopwatch), stopwatch)
+    expect(largestError(report.embedding, expected)).toBeLessThan(1e-6)
+  })
+
+  it('lists every tensor that does not fit, in one line', async () => {
+    const broken = join(folder, 'broken.safetensors')
+    await using file = await openSafetensors(weights)
+    const tensors = new Map(await Promise.all(file.names.map(async (name) => [name, await file.read(name)] as const)))
+    tensors.delete('image_encoder.projector.bias')
+    tensors.set('image_encoder.surplus', { dtype: 'F32', shape: [1], data: new Float32Array(1) })
+    tensors.set('image_encoder.backbone.eva.norm.bias', { dtype: 'F32', shape: [2, 1], data: new Float32Array(2) })
+    await writeSafetensors(broken, tensors)
+    const { code, stdout, stderr } = await voxgrad('embed', scan, '--weights', broken, '--config', configPath)
+    expect(code).toBe(1)
+    expect(stdout).toBe('')
+    expect(stderr.split('\n')).toHaveLength(1)
+    expect(stderr).toContain('1 missing: image_encoder.projector.bias')
+    expect(stderr).toContain('1 extra: image_encoder.surplus')
+    expect(stderr).toContain('1 misshapen: image_encoder.backbone.eva.norm.bias is 2x1, not 48')
+  })
+
+  it.each([
+    ['a missing file', async () => join(folder, 'none.nii.gz'), 'none.nii.gz'],
+    [
+      'a truncated file',
+      async () => {
+        const path = join(folder, 'short.nii.gz')
+        await writeFile(path, await readFile(scan))
+        await truncate(path, Math.floor((await stat(path)).size / 2))
+        return path
+      },
+      'short.nii.gz',
+    ],
+    [
+      'a file that is no scan',
+      async () => {
+        const path = join(folder, 'text.nii')
+        await writeFile(path, 'not a scan')
+        return path
+      },
+      'text.nii',
+    ],
+  ])('refuses %s in one line that names it', async (_, make, name) => {
+    const { code, stderr } = await voxgrad('embed', await make(), '--weights', weights, '--config', configPath)
+    expect(code).toBe(1)
+    expect(stderr.split('\n')).toHaveLength(1)
+    expect(stderr).toContain(name)
+  })
+
+  it('refuses configurations that make no sense, by field', async () => {
+    const path = join(folder, 'bad.json')
+    await writeFile(path, JSON.stringify({ ...config, image: { ...config.image, spacingMm: [2, -1, 2] } }))
+    const { code, stderr } = await voxgrad('embed', scan, '--weights', weights, '--config', path)
+    expect(code).toBe(1)
+    expect(stderr.split('\n')).toHaveLength(1)
+    expect(stderr).toContain('image.spacingMm[1]')
+  })
+
+  it('exits 2 on wrong usage', async () => {
+    expect((await voxgrad('embed')).code).toBe(2)
+    expect((await voxgrad('frobnicate')).code).toBe(2)
+  })
+})
+
+describe('voxgrad demo', () => {
+  it('makes a scan, a picture and an embedding, and says that the weights are random', async () => {
+    const out = join(folder, 'demo')
+    const { code, stdout } = await voxgrad('demo', '--out', out)
+    expect(code).toBe(0)
+    expect(stdout).toContain('norm 1.0000')
+    expect(stdout).toContain('random')
+    expect((await readFile(join(out, 'chest-phantom.png'))).subarray(1, 4).toString()).toBe('PNG')
+    expect((await stat(join(out, 'chest-phantom.nii.gz'))).size).toBeGreaterThan(10_000)
+  })
+})
