@@ -1,5 +1,16 @@
 /** The front door: what an application imports. The folders have faces of their own (`voxgrad/engine` …). */
-export { backward, type Device, type DeviceOptions, gradients, noGrad, openDevice, scope, Tensor, tensor } from './engine/index.js'
+
 export { preprocess, readNifti, type Volume, writeNifti } from './data/index.js'
+export {
+  backward,
+  type Device,
+  type DeviceOptions,
+  gradients,
+  noGrad,
+  openDevice,
+  scope,
+  Tensor,
+  tensor,
+} from './engine/index.js'
 export { Colipri, colipriPreprocessing, colipriPublished } from './models/index.js'
 export { ExactIndex } from './search/index.js'

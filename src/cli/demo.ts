@@ -41,10 +41,12 @@ async function demo({ seed: seedText, out, ...deviceOptions }: DemoArguments): P
   const stopwatch = new Stopwatch()
   await mkdir(out, { recursive: true })
   const { volume, report } = await stopwatch.time('make phantom', () =>
-    makeChestPhantom({ seed, shape: [96, 80, 96], spacingMm: [4, 4, 4], nodule: true }),
+    makeChestPhantom({ seed, shape: [160, 120, 128], spacingMm: [2.4, 2.4, 3], nodule: true }),
   )
   await stopwatch.time('write scan', () => writeNifti(scanPath, volume))
-  await stopwatch.time('draw', () => writePng(picturePath, renderOrthogonalSlices(volume, { window: 'lung' })))
+  await stopwatch.time('draw', () =>
+    writePng(picturePath, renderOrthogonalSlices(volume, { window: 'lung', pixelMm: 1 })),
+  )
 
   const prepared = await prepareScan(scanPath, demoConfig, stopwatch)
   using device = await stopwatch.time('open device', () => openDevice(deviceOptions))

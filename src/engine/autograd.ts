@@ -105,7 +105,10 @@ export class Node {
     }
     grads[0]?.device.recorder.enter(`${this.name} backward`, grads)
     grads[0]?.device.recorder.timer?.enter(`${this.name} backward`, undefined)
-    return this.#backward(grads, this.#saved)
+    // A saved value may be the gradient itself; the walk disposes what it is given, so it gets another handle.
+    return this.#backward(grads, this.#saved).map((value) =>
+      value && this.#saved.includes(value) ? value.alias() : value,
+    )
   }
 }
 
@@ -230,14 +233,18 @@ function goBack(
   for (const slot of slots) slot?.value.dispose()
   const results = scope(() => node.backward(grads))
   const taken = new Set<Tensor>()
-  for (const [i, value] of results.entries()) {
+  // Every delivery gets a handle of its own, all made before the first one is delivered: what arrives alone in its
+  // storage may be added into, what two inputs share may not.
+  const deliveries = results.flatMap((value, i) => {
     const edge = node.edges[i]
-    if (!edge || !value) continue
+    if (!edge || !value) return []
     checkGradient(node.name, i, value, edge)
-    deliver(edge, taken.has(value) ? value.alias() : value)
+    const handle = taken.has(value) ? value.alias() : value
     taken.add(value)
-  }
+    return [{ edge, handle }]
+  })
   for (const value of [...grads, ...results]) if (value && !taken.has(value)) value.dispose()
+  for (const { edge, handle } of deliveries) deliver(edge, handle)
 }
 
 function checkGradient(name: string, index: number, value: Tensor, edge: InputEdge): void {

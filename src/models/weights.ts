@@ -1,9 +1,9 @@
 /** Fills the parameters of a model: from a checkpoint, or with seeded random numbers. */
 import { type DType, full, Generator, keep, scope, type Tensor, tensor, VoxgradError, zeros } from '../engine/index.js'
-import { affine, cast } from '../kernels/elementwise/index.js'
+import { cast } from '../kernels/elementwise/index.js'
 import { permute } from '../kernels/layout/index.js'
 import { randomNormal, randomUniform, truncatedNormal } from '../kernels/random/index.js'
-import type { Initializer, Parameter, ParameterScope } from './layers/parameter.js'
+import type { Parameter, ParameterScope } from './layers/parameter.js'
 
 /** Where tensors come from: a safetensors file, or anything alike. */
 export interface WeightSource {
@@ -88,14 +88,12 @@ function draw(model: ParameterScope, { declaration }: Parameter, generator: Gene
     case 'normal':
       return randomNormal(device, shape, { generator, std: initial.std })
     case 'truncatedNormal':
-      return affine(truncatedNormal(device, shape, { generator, ...truncation(initial) }), initial.std, 0)
+      // Bounds are given in deviations.
+      return truncatedNormal(device, shape, { generator, std: initial.std, low: -2 / initial.std, high: 2 / initial.std })
     case 'uniform':
       return randomUniform(device, shape, { generator, low: -initial.bound, high: initial.bound })
   }
 }
-
-/** Bounds of ±2 in units of the parameter, as deviations. */
-const truncation = ({ std }: Extract<Initializer, { kind: 'truncatedNormal' }>) => ({ low: -2 / std, high: 2 / std })
 
 /** A parameter in our layout and storage type, outside every scope. */
 function makeParameter(model: ParameterScope, { declaration }: Parameter, make: () => Tensor): Tensor {

@@ -55,7 +55,9 @@ export class ExactIndex {
 
   #unit(vector: ArrayLike<number>, name: string): Float32Array {
     if (vector.length !== this.#dimensions) {
-      throw new VoxgradError(`ExactIndex: ${name} has ${vector.length} numbers, the index holds vectors of ${this.#dimensions}`)
+      throw new VoxgradError(
+        `ExactIndex: ${name} has ${vector.length} numbers, the index holds vectors of ${this.#dimensions}`,
+      )
     }
     const values = Float32Array.from(vector)
     const length = Math.hypot(...values)

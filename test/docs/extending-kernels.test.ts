@@ -11,7 +11,10 @@ import { testDevice } from '../support/device.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const page = readFileSync(join(root, 'docs/extending-kernels.md'), 'utf8')
-const files = [...page.matchAll(/```\w+ file=(\S+)\n([\s\S]*?)```/g)].map(([, path, text]) => ({ path: path!, text: text! }))
+const files = [...page.matchAll(/```\w+ file=(\S+)\n([\s\S]*?)```/g)].map(([, path, text]) => ({
+  path: path!,
+  text: text!,
+}))
 
 // The example imports its neighbours, so it is laid out beside links to the real ones.
 const sandbox = join(root, 'out', 'extending-kernels')
@@ -20,7 +23,8 @@ for (const { path, text } of files) {
   mkdirSync(dirname(join(sandbox, path)), { recursive: true })
   writeFileSync(join(sandbox, path), text)
 }
-for (const folder of ['src/engine', 'src/numeric', 'src/kernels/reduce']) symlinkSync(join(root, folder), join(sandbox, folder))
+for (const folder of ['src/engine', 'src/numeric', 'src/kernels/reduce'])
+  symlinkSync(join(root, folder), join(sandbox, folder))
 
 await import(/* @vite-ignore */ join(sandbox, 'src/kernels/bias-silu-gate/index.ts'))
 const device = await testDevice()

@@ -35,6 +35,21 @@ describe('backward', () => {
     x.dispose()
   })
 
+  it('adds up when one operation takes a tensor twice, and when it passes its gradient through', async () => {
+    const x = leaf([1, 2])
+    const run = () =>
+      scope(() => {
+        const y = add(x, x)
+        backward(sum(mul(add(y, y), add(y, x))))
+      })
+    run()
+    // (4x)(3x), twice
+    await close(x.grad!, [24, 48])
+    run()
+    await close(x.grad!, [48, 96])
+    x.dispose()
+  })
+
   it('reduces gradients over broadcast axes', async () => {
     const x = leaf([1, 2, 3, 4, 5, 6], [2, 3])
     const bias = leaf([1, 1, 1])

@@ -1,8 +1,12 @@
 /** Compiles every variant of every kernel for its operations' cases, without any adapter (backend "null"). */
 import { expect, it } from 'vitest'
-import { applyAll, scope, tensor } from '../../src/engine/index.js'
+import { isFloat } from '../../src/engine/dtype.js'
+import { applyAll, backward, Generator, gradients, scope, tensor, zeros } from '../../src/engine/index.js'
 import { definedKernels, type Kernel, type KernelVariant } from '../../src/engine/kernel.js'
 import { definedOps, type OpCase, type OpDefinition } from '../../src/engine/op.js'
+import { randomNormal, randomUniform } from '../../src/kernels/random/index.js'
+import { sum } from '../../src/kernels/reduce/index.js'
+import { AdamW, clipGradNorm, Ema, SGD } from '../../src/train/index.js'
 import { caseValues } from '../support/arrays.js'
 import { testDevice } from '../support/device.js'
 import { loadAllKernels } from '../support/modules.js'
@@ -23,9 +27,10 @@ it('compiles every variant', async () => {
   })
   for (const op of definedOps() as unknown as OpDefinition<unknown>[]) {
     for (const test of op.cases.filter(({ bench }) => !bench)) {
-      for (const dtype of ['f32', 'f16'] as const) scope(() => void applyAll(op, makeInputs(test, dtype), test.options))
+      for (const dtype of ['f32', 'f16'] as const) scope(() => runBothWays(op, test, dtype))
     }
   }
+  scope(stepEverything)
   restore()
   const broken: string[] = []
   const compiled = new Set<string>()
@@ -44,15 +49,37 @@ it('compiles every variant', async () => {
   expect([...compiled].sort()).toEqual(all.filter((name) => !untested.has(name)).sort())
 })
 
-/** Kernels that no operation's cases reach, and the test that covers each instead. */
-const untested = new Set(['accumulate/portable', 'broken/portable'])
+/** Kernels that other tests define for themselves in this process. */
+const untested = new Set(['broken/portable', 'indexProbe/portable'])
 
-function makeInputs({ inputs }: OpCase<unknown>, dtype: 'f32' | 'f16') {
-  return inputs.map((input, i) =>
-    tensor(device, caseValues(input, i), input.shape, {
-      dtype: (input.dtype ?? 'f32') === 'f32' ? dtype : input.dtype!,
-    }),
-  )
+/** Forward, and the gradient where there is one, so that every kernel sees its problems. */
+function runBothWays(op: OpDefinition<unknown>, test: OpCase<unknown>, dtype: 'f32' | 'f16'): void {
+  const leaves = test.inputs.map((input, i) => {
+    const float = (input.dtype ?? 'f32') === 'f32'
+    return tensor(device, caseValues(input, i), input.shape, {
+      dtype: float ? dtype : input.dtype!,
+      requiresGrad: float && input.differentiable !== false && op.differentiable !== false,
+    })
+  })
+  const wanted = leaves.filter(({ requiresGrad }) => requiresGrad)
+  for (const output of applyAll(op, leaves, test.options)) {
+    if (!output.requiresGrad || wanted.length === 0 || !isFloat(output.dtype)) continue
+    gradients(output, wanted, { gradient: zeros(device, output.shape, { dtype: output.dtype }), retainGraph: true })
+  }
+}
+
+/** Kernels that no operation reaches: optimizers and random numbers. */
+function stepEverything(): void {
+  const generator = new Generator(1)
+  const parameter = tensor(device, [1, 2, 3], [3], { requiresGrad: true })
+  randomUniform(device, [3], { generator })
+  randomNormal(device, [3], { generator })
+  for (const optimizer of [new AdamW([parameter]), new SGD([parameter], { lr: 0.1, momentum: 0.9 })]) {
+    backward(sum(parameter))
+    clipGradNorm([parameter], 1)
+    optimizer.step()
+  }
+  new Ema([parameter], 0.9).update()
 }
 
 /** Watches which problems reach the pipeline cache. */

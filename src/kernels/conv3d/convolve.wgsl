@@ -13,6 +13,7 @@
 // that all of them see the same taps: with divide > 1 that is every divide-th voxel, and the taps that fall between the
 // voxels of x are skipped for all at once. CHANNEL_LANES neighbours own neighbouring quads and read the same voxels (a
 // broadcast; once per vector of lanes on a CPU); each weight read serves VOXELS voxels from registers. No barrier.
+// Workgroups are numbered with voxels fastest, so that a panel of the weight stays in cache for all of them.
 
 struct Params {
   inputSize: vec4u,   // D, H, W, N
@@ -56,10 +57,10 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) local: vec3u,
 ) {
-  let channelTiles = (params.quads + CHANNEL_LANES - 1u) / CHANNEL_LANES;
+  let voxelTiles = (params.tiles + VOXEL_LANES - 1u) / VOXEL_LANES;
   let task = group.y * groups.x + group.x;
-  let tile = task / channelTiles * VOXEL_LANES + local.y;
-  let quad = task % channelTiles * CHANNEL_LANES + local.x;
+  let tile = task % voxelTiles * VOXEL_LANES + local.y;
+  let quad = task / voxelTiles * CHANNEL_LANES + local.x;
   if (tile >= params.tiles || quad >= params.quads) {
     return;
   }

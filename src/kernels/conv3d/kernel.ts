@@ -57,23 +57,26 @@ const divideOf = ({ direction, stride }: ConvolveProblem): Triple => (direction 
 
 const quadsOf = ({ groups, outputChannels }: ConvolveProblem) => groups * Math.ceil(outputChannels / groups / 4)
 
+/** The candidate of least cost; the first of equals. */
+const cheapest = (candidates: readonly number[], cost: (candidate: number) => number): number =>
+  candidates.reduce((best, candidate) => (cost(candidate) < cost(best) ? candidate : best))
+
 /** Voxels per invocation: many share a weight read, but lines are cut into whole tiles. */
 function voxelsOf(problem: ConvolveProblem): number {
   const line = Math.ceil(problem.output[2] / divideOf(problem)[2])
-  const cost = (voxels: number) => Math.ceil(line / voxels) * (voxels + 2)
-  return [8, 4, 2, 1].reduce((best, voxels) => (cost(voxels) < cost(best) ? voxels : best))
+  return cheapest([8, 7, 6, 5, 4, 3, 2, 1], (voxels) => Math.ceil(line / voxels) * (voxels + 2))
 }
 
-/** Invocations of a workgroup along channels and voxels. A CPU wants all its lanes on one voxel, a GPU whole waves. */
+/**
+ * Invocations of a workgroup along channels and voxels: few idle ones, and many that read the same voxels. A GPU wants
+ * whole waves; a CPU one vector of lanes, whose share of the weight stays in cache.
+ */
 function lanesOf(problem: ConvolveProblem, { software }: Capabilities): [number, number] {
   const quads = quadsOf(problem)
-  if (!software) {
-    const channels = Math.min(64, powerOfTwoFrom(quads))
-    return [channels, 64 / channels]
-  }
-  if (quads > 4) return [Math.min(32, 8 * Math.ceil(quads / 8)), 1]
-  const channels = powerOfTwoFrom(quads)
-  return [channels, 8 / channels]
+  const size = software ? 8 : 64
+  const candidates = [64, 32, 16, 8, 4, 2, 1].filter((lanes) => lanes <= size)
+  const channels = cheapest(candidates, (lanes) => Math.ceil(quads / lanes) * (lanes + 2))
+  return [channels, size / channels]
 }
 
 function tilesOf(problem: ConvolveProblem) {

@@ -59,7 +59,10 @@ export function runConvolve(context: RunContext, { direction, geometry, x, weigh
   })
 }
 
-/** The weight with output channels last and padded; as it is where they are last and come in whole 4-vectors. */
+/**
+ * The weight as convolve.wgsl walks it: taps, then input channels, then output channels, these padded. A pointwise weight
+ * with whole 4-vectors of output channels last is that already.
+ */
 function packWeight(
   context: RunContext,
   weight: Tensor,
@@ -68,8 +71,8 @@ function packWeight(
 ): [Tensor, WeightStrides] {
   const taps = volumeOf(kernel)
   const [first, last] = [coarseChannels / groups, fineChannels / groups]
-  if (!outputsFirst && last % 4 === 0) {
-    return [weight, { group: first * taps * last, tap: last, channel: taps * last }]
+  if (!outputsFirst && taps === 1 && last % 4 === 0) {
+    return [weight, { group: first * last, tap: last, channel: last }]
   }
   const [contracted, outputs] = outputsFirst ? [last, first] : [first, last]
   const problem = { dtype: weight.dtype, groups, taps, contracted, outputs, outputsFirst }

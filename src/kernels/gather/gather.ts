@@ -211,7 +211,8 @@ function withFittingIndex(
   const at = normalizeAxis(op, axis, x.shape.length)
   return scope(() => {
     const source = src.shape.length === index.shape.length ? cropTo(src, index.shape) : src
-    if (!isSmaller(index.shape, x.shape, at) || !sameShape(source.shape, index.shape)) return run(index, source)
+    checkSource(op, x, index, source)
+    if (!isSmaller(index.shape, x.shape, at)) return run(index, source)
     const rest = x.shape.map((extent, k) => [0, k === at ? 0 : extent - index.shape[k]!] as const)
     return run(pad(index, rest, { value: -1 }), pad(source, rest))
   })

@@ -15,7 +15,7 @@ interface CopyProblem extends StridedBox {
 export const unitTypes: Record<UnitBytes, string> = { 2: 'f16', 4: 'u32', 8: 'vec2<u32>', 16: 'vec4<u32>' }
 
 /** Shorter sides than this leave most of a 32 x 32 tile idle. */
-const leastTileSide = 8
+const leastTileSide = 16
 
 /** The axis along which the source is contiguous, if a transpose through tiles pays: neither side is too short. */
 function rowAxis({ unit, extents, sourceStrides, targetStrides }: CopyProblem): number | undefined {

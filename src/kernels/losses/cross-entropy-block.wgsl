@@ -9,10 +9,16 @@ fn foldBlock(first: Place, count: u32) -> State {
   }
   place = first;
   let row = place.outer * params.inner + place.inner;
+  let wanted = Target(params.length, params.options.x, i32(params.options.y));
+  let hot = hotClass(row);
+  let hotPart = hotWeight(row, wanted);
   var state = State(largest, 0.0, 0.0, 0.0);
   for (var k = 0u; k < count; k++) {
     let below = f32(x[place.index]) - largest;
-    let weight = targetWeight(place.index, row, place.position, params.length, params.options.x, i32(params.options.y));
+    var weight = spreadWeight(place.index, row, place.position, wanted);
+    if (i32(place.position) == hot) {
+      weight += hotPart;
+    }
     state.y += exp(below);
     state.z -= weight * below;
     state.w += weight;

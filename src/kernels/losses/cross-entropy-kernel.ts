@@ -82,17 +82,16 @@ const gradientKernel = defineKernel<GradientProblem>({
     key: ({ logits, target, classWeight, perRow }) => `|${logits}|${target}|${classWeight}|${perRow}`,
     specialize: ({ logits, target, classWeight, perRow }) => ({
       // The last two bring `enable f16;` along.
-      types: { Element: logits, State: 'vec4<f32>', Target: target, ClassWeight: classWeight ?? 'f32' },
+      types: { Element: logits, Label: target, ClassWeight: classWeight ?? 'f32' },
       code: [
         declareArrays([
           { name: 'x', type: 'Element' },
-          { name: 'labels', type: 'Target' },
+          { name: 'labels', type: 'Label' },
           ...(classWeight ? [{ name: 'classWeight', type: 'ClassWeight' }] : []),
           { name: 'gradients', type: 'f32' },
           { name: 'dx', type: 'Element', writes: true },
         ]),
-        `fn gradientOf(row: u32) -> f32 { return gradients[${perRow ? 'min(row, params.rows - 1u)' : '0'}]; }`,
-        crossEntropyWgsl,
+        `fn gradientOf(row: u32) -> f32 { return gradients[${perRow ? 'row' : '0'}]; }`,
         targetCode(target, classWeight !== undefined),
       ].join('\n'),
     }),

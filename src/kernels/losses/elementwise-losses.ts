@@ -65,7 +65,8 @@ const bceOp = definePointwiseLoss({
   doc: 'Cross-entropy of a logit with a probability.',
   arguments: ['x', 't'],
   forward: 'max(x, 0.0) - x * t + logOnePlus(exp(-abs(x)))',
-  gradients: ['logistic(x) - t', '-x'],
+  // logistic(x) - t itself would have no digits left near 0.
+  gradients: ['(1.0 - t) * logistic(x) - t * logistic(-x)', '-x'],
   reference: ([x, t]) => softPlus(x!) - x! * t!,
   ranges: [
     [-4, 4],
@@ -78,8 +79,8 @@ const weightedBceOp = definePointwiseLoss({
   name: 'weightedBceWithLogits',
   doc: 'The same with a weight for the positive part.',
   arguments: ['x', 't', 'p'],
-  forward: '(1.0 - t) * x + (1.0 + (p - 1.0) * t) * softPlus(-x)',
-  gradients: ['1.0 - t - (1.0 + (p - 1.0) * t) * logistic(-x)', '(p - 1.0) * softPlus(-x) - x', 't * softPlus(-x)'],
+  forward: '(1.0 - t) * softPlus(x) + p * t * softPlus(-x)',
+  gradients: ['(1.0 - t) * logistic(x) - p * t * logistic(-x)', 'p * softPlus(-x) - softPlus(x)', 't * softPlus(-x)'],
   reference: ([x, t, p]) => p! * t! * softPlus(-x!) + (1 - t!) * softPlus(x!),
   ranges: [
     [-4, 4],

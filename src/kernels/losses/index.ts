@@ -1,5 +1,6 @@
 export { type CosineSimilarityOptions, cosineSimilarity } from './cosine-similarity.js'
 export { type CrossEntropyOptions, crossEntropy } from './cross-entropy.js'
+export { type DiceCe, type DiceCeOptions, diceCE } from './dice-ce.js'
 export { type BceOptions, bceWithLogits, l1, mse, type SmoothL1Options, smoothL1 } from './elementwise-losses.js'
 export { type L2NormalizeOptions, l2Normalize } from './l2-normalize.js'
 export { maskedMse } from './masked-mse.js'

@@ -36,10 +36,8 @@ export interface WindowAxis {
 /** Depth, height, width. */
 export type WindowAxes = readonly [WindowAxis, WindowAxis, WindowAxis]
 
-/** The same option for each axis. */
-export function perAxis(value: PerAxis): readonly [number, number, number] {
-  return typeof value === 'number' ? [value, value, value] : value
-}
+const perAxis = (value: PerAxis): readonly [number, number, number] =>
+  typeof value === 'number' ? [value, value, value] : value
 
 function checkVolume(op: string, x: TensorSpec): void {
   checkDType(op, ['f32', 'f16'], x)
@@ -50,8 +48,8 @@ function checkVolume(op: string, x: TensorSpec): void {
 
 function checkOption(op: string, name: string, value: PerAxis, least: number): readonly [number, number, number] {
   const values = perAxis(value)
-  if (values.length !== 3 || values.some((entry) => !Number.isSafeInteger(entry) || entry < least)) {
-    throw new ShapeError(`${op}: ${name} must be an integer from ${least} on, or three, got ${formatShape(values)}`)
+  if (values.length !== 3 || values.some((entry) => !Number.isInteger(entry) || entry < least || entry > 2 ** 30)) {
+    throw new ShapeError(`${op}: ${name} must be one integer or three from ${least} on, got ${formatShape(values)}`)
   }
   return values
 }

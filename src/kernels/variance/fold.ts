@@ -1,5 +1,4 @@
 /** Folds: reductions whose running state may be more than one number, over one run of axes after another. */
-import type { Capabilities } from '../../engine/capabilities.js'
 import type { Device } from '../../engine/device.js'
 import type { DType } from '../../engine/dtype.js'
 import { type DispatchRequest, defineKernel } from '../../engine/kernel.js'
@@ -129,12 +128,12 @@ function codeOf({ fn, inputs, results }: FoldProblem): string {
 /** Elements that one lane should have at least before an axis is cut into parts. */
 const leastWork = 32
 
-/** Lanes that keep an adapter busy. */
-const enoughLanes = ({ software }: Capabilities) => (software ? 2048 : 131072)
+/** Lanes that keep a large GPU busy. On a CPU, which has no use for them, the parts they make are what fits in its cache. */
+const enoughLanes = 131072
 
-function partsOf({ outer, length, inner }: Extents, capabilities: Capabilities): number {
+function partsOf({ outer, length, inner }: Extents): number {
   const team = inner === 1 ? Math.min(256, Math.ceil(length / 4)) : 1
-  const wanted = Math.ceil(enoughLanes(capabilities) / Math.max(1, outer * inner * team))
+  const wanted = Math.ceil(enoughLanes / Math.max(1, outer * inner * team))
   const possible = Math.floor(length / (leastWork * team))
   return Math.max(1, Math.min(wanted, possible, 4096))
 }
@@ -145,12 +144,11 @@ const words = { f32: 1, 'vec2<f32>': 2, 'vec4<f32>': 4, 'vec2<u32>': 2 }
 /** Records a fold. The results must not be inputs. */
 export function runFold(context: KernelContext, request: FoldRequest): void {
   const { fn, whole = false, period = 1, options = [] } = request
-  const { capabilities } = context.device
   const [first, ...rest] = request.runs
   const pending: Extents[] = [first!, ...rest]
   let states: Tensor | undefined
   for (let run = pending.shift(); run; run = pending.shift()) {
-    const parts = states || whole ? 1 : partsOf(run, capabilities)
+    const parts = states || whole ? 1 : partsOf(run)
     const { outer, inner } = run
     if (parts > 1) pending.unshift({ outer, length: parts, inner })
     const final = pending.length === 0

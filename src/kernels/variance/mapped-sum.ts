@@ -44,6 +44,9 @@ export interface MappedSum {
   readonly options?: readonly number[]
 }
 
+/** A call of a function of `math.wgsl`. */
+const mathNames = new RegExp(`\\b(${[...mathWgsl.matchAll(/^fn (\w+)/gm)].map(([, name]) => name).join('|')})\\(`)
+
 const components = ['x', 'y', 'z', 'w']
 const stateTypes = ['f32', 'vec2<f32>', 'vec4<f32>', 'vec4<f32>'] as const
 
@@ -84,7 +87,7 @@ function foldFunction({ name, operands, terms, results }: MappedSum): FoldFuncti
     state,
     merge,
     block: [
-      terms.some((term) => /[a-z][A-Za-z]*\(/.test(term)) ? mathWgsl : '',
+      terms.some((term) => mathNames.test(term)) ? mathWgsl : '',
       'fn termsAt(place: Place) -> State {',
       options,
       '  let inner = place.inner;',

@@ -22,8 +22,8 @@ export interface TeamKernel<P> {
   parameters(writer: ParameterWriter, problem: P): void
 }
 
-/** Rows up to this many loads per lane stay within a subgroup, whose lanes meet without a barrier. */
-const loadsPerSubgroupLane = 64
+/** This many rows keep an adapter busy even if each has but one subgroup. */
+const manyRows = 1024
 
 /** A power of two; depends on the number of loads by its logarithm only, as the kernels' keys do. */
 function teamSize(loads: number, limit: number): number {
@@ -32,13 +32,14 @@ function teamSize(loads: number, limit: number): number {
   return team
 }
 
-function subgroupTeam(loads: number, { subgroupMinSize: size }: Capabilities): number {
-  const lone = size * loadsPerSubgroupLane
-  return teamSize(loads, loads < lone ? size : groupSize)
+/** Lanes of one subgroup meet without a barrier, so a row gets several only if it is long and one of few. */
+function subgroupTeam(loads: number, rows: number, { subgroupMinSize: size, software }: Capabilities): number {
+  const long = software ? 16384 : 64 * size
+  return teamSize(loads, rows < manyRows && loads >= long ? groupSize : size)
 }
 
 /** Without subgroups every merge costs barriers, which a software adapter should pay for long rows only. */
-function portableTeam(loads: number, { software }: Capabilities): number {
+function portableTeam(loads: number, _rows: number, { software }: Capabilities): number {
   return software && loads < 2048 ? 1 : teamSize(loads, groupSize)
 }
 
@@ -47,15 +48,15 @@ export function teamVariants<P>(kernel: TeamKernel<P>): KernelVariant<P>[] {
   const variant = (
     name: string,
     code: string,
-    team: (loads: number, capabilities: Capabilities) => number,
+    team: (loads: number, rows: number, capabilities: Capabilities) => number,
     more: Partial<KernelVariant<P>>,
   ): KernelVariant<P> => ({
     name,
     wgsl: kernel.wgsl,
-    key: (problem) => `${kernel.key(problem)}|${Math.clz32(kernel.loads(problem))}`,
+    key: (problem) => `${kernel.key(problem)}|${Math.clz32(kernel.loads(problem))}|${kernel.rows(problem) < manyRows}`,
     specialize: (problem, capabilities) => {
       const own = kernel.specialize(problem)
-      const size = team(kernel.loads(problem), capabilities)
+      const size = team(kernel.loads(problem), kernel.rows(problem), capabilities)
       return {
         types: { ...own.types },
         constants: { ...own.constants, TEAM: size, SUBGROUP: capabilities.subgroupMinSize },
@@ -64,7 +65,7 @@ export function teamVariants<P>(kernel: TeamKernel<P>): KernelVariant<P>[] {
     },
     parameters: kernel.parameters,
     workgroups: (problem, capabilities) =>
-      Math.ceil(kernel.rows(problem) / (groupSize / team(kernel.loads(problem), capabilities))),
+      Math.ceil(kernel.rows(problem) / (groupSize / team(kernel.loads(problem), kernel.rows(problem), capabilities))),
     ...more,
   })
   return [

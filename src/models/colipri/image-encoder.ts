@@ -85,7 +85,12 @@ export class ImageEncoder {
   /** Blocks and final norm over tokens `[N, T, features]` whose positions are the rows of `ropeTable`. */
   encodeTokens(tokens: Tensor, ropeTable: Tensor): Tensor {
     const blocks = this.blocks.map((block) => (x: Tensor) => block.apply(x, ropeTable))
-    return sequence(tokens, [...blocks, (x) => this.#norm.apply(x)])
+    return sequence(tokens, [...blocks, (x) => this.normalize(x)])
+  }
+
+  /** The final norm, behind the last block. */
+  normalize(tokens: Tensor): Tensor {
+    return this.#norm.apply(tokens)
   }
 
   /** The backbone: volume `[N, D, H, W, 1]` to tokens `[N, T, features]`. */

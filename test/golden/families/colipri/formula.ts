@@ -1,15 +1,12 @@
 /** `colipri_formula`: towers of full width whose weights are computed from a formula instead of stored. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Device, scope, sizeOf, type Tensor, tensor } from '../../../../src/engine/index.js'
-import { mul } from '../../../../src/kernels/elementwise/index.js'
-import { l2Normalize } from '../../../../src/kernels/losses/index.js'
-import { matmul } from '../../../../src/kernels/matmul/index.js'
-import { softmax } from '../../../../src/kernels/softmax/index.js'
+import { type Device, scope, sizeOf, tensor } from '../../../../src/engine/index.js'
 import { Colipri, type WeightSource } from '../../../../src/models/index.js'
 import { readGolden } from '../../tensors.js'
 import type { CheckResult, GoldenRow } from '../../types.js'
 import { compare, configOf, type Params } from './common.js'
+import { textInputs, towerOutputs } from './towers.js'
 
 type Rule =
   | { readonly kind: 'sin'; readonly freq: number; readonly phase: number; readonly image_freq: number }
@@ -73,18 +70,34 @@ function statistics(values: ArrayLike<number>): number[] {
   return [sum, squares, low, high]
 }
 
-/** Rows `[first, last)` and columns `[first, last)` of the first sample of tokens `[N, T, C]`. */
-function part(
-  values: ArrayLike<number>,
-  channels: number,
-  rows: [number, number],
-  columns: [number, number],
-): number[] {
-  const out: number[] = []
-  for (let t = rows[0]; t < rows[1]; t++) {
-    for (let c = columns[0]; c < columns[1]; c++) out.push(values[t * channels + c]!)
+/** The golden data's excerpts of a stage: of tokens `[N, T, C]`, or of volumes `[N, C, T]`. */
+function excerpt(kind: string, values: ArrayLike<number>, shape: readonly number[]): number[] {
+  const [n, rows, columns] = [...shape, 1].slice(0, 3) as [number, number, number]
+  const block = (firstRow: number, lastRow: number, firstColumn: number, lastColumn: number, sample = 0) => {
+    const out: number[] = []
+    for (let r = firstRow; r < lastRow; r++) {
+      for (let c = firstColumn; c < lastColumn; c++) out.push(values[(sample * rows + r) * columns + c]!)
+    }
+    return out
   }
-  return out
+  switch (kind) {
+    case 'stats':
+      return statistics(values)
+    case 'slice':
+      return block(0, 4, 0, 64)
+    case 'tail':
+      return block(rows - 2, rows, columns - 64, columns)
+    case 'first':
+      return Array.from({ length: n }, (_, sample) => block(0, 1, 0, columns, sample)).flat()
+    case 'channel_mean':
+      return Array.from({ length: rows }, (_, r) => block(r, r + 1, 0, columns).reduce((a, b) => a + b, 0) / columns)
+    case 'first_voxel':
+      return block(0, rows, 0, 1)
+    case 'last_voxel':
+      return block(0, rows, columns - 1, columns)
+    default:
+      throw new Error(`unknown excerpt "${kind}"`)
+  }
 }
 
 export async function runFormula(row: GoldenRow, dir: string, device: Device): Promise<CheckResult[]> {
@@ -97,75 +110,20 @@ export async function runFormula(row: GoldenRow, dir: string, device: Device): P
   const fill = new Map(list.tensors.map(([name, index, base, amplitude]) => [name, { index, base, amplitude }]))
   const model = new Colipri(device, { config: configOf(params) })
   await model.load(formulaWeights(model, list.rule, fill, params.fill))
-  const results: Record<string, Tensor | ArrayLike<number>> = {}
-  const read = async (value: Tensor) => {
-    const data = await value.data()
-    value.dispose()
-    return data
+  const inputs = {
+    volume: tensor(device, formulaImage(list.rule, sizeOf(params.input)), [1, ...params.input, 1]),
+    ...textInputs(device, golden),
   }
-
-  const side: readonly number[] = params.input
-  const volume = tensor(device, formulaImage(list.rule, sizeOf(side)), [1, ...side, 1])
-  const { tokens, grid } = scope(() => model.image.embedPatches(volume))
-  const ropeTable = model.image.ropeTable(device, grid)
-  const features = tokens.shape[2]!
-  results['patch_embed.stats'] = statistics(await tokens.data())
-  let x = tokens.detach()
-  for (const [i, block] of model.image.blocks.entries()) {
-    const next = block.apply(x, ropeTable)
-    x.dispose()
-    x = next
-    if (!golden.has(`output.block${i}.stats`)) continue
-    const data = await x.data()
-    const last = data.length / features
-    results[`block${i}.stats`] = statistics(data)
-    results[`block${i}.slice`] = part(data, features, [0, 4], [0, 64])
-    results[`block${i}.tail`] = part(data, features, [last - 2, last], [features - 64, features])
+  const outputs = scope(() => towerOutputs(model, inputs, params.tau))
+  const results: Record<string, ArrayLike<number>> = {}
+  for (const name of golden.names('output.')) {
+    const [stage, kind] = name.split('.') as [string, string | undefined]
+    const output = outputs[stage]
+    if (!output) continue
+    const values = await output.data()
+    results[name] = kind ? excerpt(kind, values, output.shape) : values
   }
-  x.dispose()
-
-  const backbone = model.image.encodeTokens(tokens, ropeTable)
-  const projected = model.image.project(backbone)
-  const dense = await read(model.image.pooler.dense(projected))
-  const channels = params.proj
-  const voxels = dense.length / channels
-  const backboneData = await read(backbone)
-  results['backbone.stats'] = statistics(backboneData)
-  results['backbone.channel_mean'] = Array.from({ length: features }, (_, c) => {
-    let total = 0
-    for (let t = 0; t < voxels; t++) total += backboneData[t * features + c]!
-    return total / voxels
-  })
-  results['projected.stats'] = statistics(await projected.data())
-  results['dense.stats'] = statistics(dense)
-  results['dense.first_voxel'] = part(dense, channels, [0, 1], [0, channels])
-  results['dense.last_voxel'] = part(dense, channels, [voxels - 1, voxels], [0, channels])
-
-  const integers = (name: string, dtype: 'i32' | 'u32') =>
-    tensor(device, golden.values(name), golden.entry(name).shape, { dtype })
-  const ids = integers('input.ids', 'i32')
-  const mask = integers('input.mask', 'u32')
-  const hidden = model.text.backbone.apply(ids, mask)
-  const hiddenData = await hidden.data()
-  results['text_hidden.stats'] = statistics(hiddenData)
-  const perText = hiddenData.length / ids.shape[0]!
-  results['text_hidden.first'] = Array.from({ length: ids.shape[0]! }, (_, n) =>
-    Array.from(hiddenData.subarray(n * perText, n * perText + channels)),
-  ).flat()
-  const pooled = model.image.pooler.apply(projected)
-  const image = l2Normalize(pooled, { axis: 1 })
-  Object.assign(results, { pooled, pooled_normalized: image })
-  for (const variant of ['masked', 'unmasked'] as const) {
-    const text = model.text.pooler.apply(hidden, variant === 'masked' ? mask : undefined)
-    const normalized = l2Normalize(text, { axis: 1 })
-    const similarity = matmul(image, normalized, { transposeB: true })
-    results[`text_pooled_${variant}`] = text
-    results[`text_normalized_${variant}`] = normalized
-    results[`similarity_${variant}`] = similarity
-    results[`probability_${variant}`] = softmax(mul(similarity, 1 / params.tau), { axis: -1 })
-  }
-  const checks = await compare(row, golden, results)
-  for (const value of [volume, tokens, ropeTable, projected, hidden, ids, mask]) value.dispose()
+  for (const value of [...Object.values(outputs), ...Object.values(inputs)]) value.dispose()
   model.dispose()
-  return checks
+  return compare(row, golden, results)
 }

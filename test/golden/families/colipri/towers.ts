@@ -36,26 +36,28 @@ export interface TowerInputs extends Record<string, Tensor> {
 }
 
 export function towerInputs(device: Device, golden: GoldenFile): TowerInputs {
-  const integers = (name: string, dtype: 'i32' | 'u32') =>
-    tensor(device, golden.values(name), golden.entry(name).shape, { dtype })
-  return {
-    volume: volumeFrom(device, golden, 'input.image'),
-    ids: integers('input.ids', 'i32'),
-    mask: integers('input.mask', 'u32'),
-  }
+  return { volume: volumeFrom(device, golden, 'input.image'), ...textInputs(device, golden) }
 }
 
-function towerOutputs(model: Colipri, { volume, ids, mask }: TowerInputs, tau: number): Record<string, Tensor> {
+export function textInputs(device: Device, golden: GoldenFile): { readonly ids: Tensor; readonly mask: Tensor } {
+  const integers = (name: string, dtype: 'i32' | 'u32') =>
+    tensor(device, golden.values(name), golden.entry(name).shape, { dtype })
+  return { ids: integers('input.ids', 'i32'), mask: integers('input.mask', 'u32') }
+}
+
+/** Every stage, by the golden names and in the golden layouts. */
+export function towerOutputs(model: Colipri, { volume, ids, mask }: TowerInputs, tau: number): Record<string, Tensor> {
   const outputs: Record<string, Tensor> = {}
   const { tokens, grid } = model.image.embedPatches(volume)
   const ropeTable = model.image.ropeTable(volume.device, grid)
   outputs.patch_embed = channelsFirst(tokens)
   outputs.rope_table = ropeTable
-  model.image.blocks.reduce((x, block, i) => {
-    outputs[`block${i}`] = block.apply(x, ropeTable)
-    return outputs[`block${i}`]!
+  const last = model.image.blocks.reduce((x, block, i) => {
+    const next = block.apply(x, ropeTable)
+    outputs[`block${i}`] = next
+    return next
   }, tokens)
-  const backbone = model.image.encodeTokens(tokens, ropeTable)
+  const backbone = model.image.normalize(last)
   const projected = model.image.project(backbone)
   const pooled = model.image.pooler.apply(projected)
   const image = l2Normalize(pooled, { axis: 1 })

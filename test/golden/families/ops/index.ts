@@ -15,6 +15,7 @@ import { matmulAdapters } from './matmul.js'
 import { optimizerAdapters } from './optimizer.js'
 import { reductionsAdapters } from './reductions.js'
 import { volumeAdapters } from './volume.js'
+import { volumeSamplingAdapters } from './volume-sampling.js'
 
 const adapters: OpAdapters = {
   ...elementwiseAdapters,
@@ -23,6 +24,7 @@ const adapters: OpAdapters = {
   ...layoutAdapters,
   ...lossesAdapters,
   ...volumeAdapters,
+  ...volumeSamplingAdapters,
   ...attentionAdapters,
   ...optimizerAdapters,
 }

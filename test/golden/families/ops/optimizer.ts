@@ -77,6 +77,10 @@ const clip: OpAdapter = async ({ x, device, params }) => {
     }),
   )
   const norm = clipGradNorm(parameters, params.max_norm)
+  for (const parameter of parameters) {
+    parameter.grad = undefined
+    parameter.dispose()
+  }
   return { norm, ...Object.fromEntries(gradients.map((gradient, k) => [`g${k}`, gradient])) }
 }
 

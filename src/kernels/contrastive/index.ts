@@ -1,0 +1,3 @@
+export { type InfoNce, type InfoNceOptions, infoNCE, type Positives, type SoftTargets } from './info-nce.js'
+export { type OppositeSentenceOptions, oppositeSentence } from './opposite-sentence.js'
+export { type SigLipOptions, sigLip } from './sig-lip.js'
