@@ -3,7 +3,8 @@
 //
 // In a checkout it runs src/cli/main.ts, and installs dependencies and an adapter if they are missing. In an installed package it runs
 // dist/cli/main.js with the adapter that is there, and downloads one only when told to, by `voxgrad setup`. That command is here
-// and not in the CLI because it must work before the native module can load.
+// and not in the CLI because it must work before the native module can load. `voxgrad run SCRIPT` is here for the same reason: it runs a
+// program of the user's with the node and the environment that a software adapter needs.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,6 +25,9 @@ try {
   if (args[0] === 'setup') {
     const { kind, description, node } = await ensureAdapter({ choice, log: say, retry: true })
     say(`adapter: ${kind}${description ? ` (${description})` : ''}, node: ${node}`)
+  } else if (args[0] === 'run') {
+    if (!args[1]) throw new Error('usage: voxgrad run SCRIPT.js [ARGUMENT...]')
+    await launch(await ensureAdapter({ choice, log: say }), args.slice(1))
   } else if (checkout) {
     await launch(await ensureAdapter({ choice, log: say }), [...nodeArguments(source), ...args])
   } else {

@@ -19,7 +19,10 @@ const program = new Command('voxgrad')
   .addCommand(doctorCommand())
   .addCommand(embedCommand())
   .addCommand(demoCommand())
-  .addHelpText('after', '\nTo get a software adapter where there is no GPU: voxgrad setup')
+  .addHelpText(
+    'after',
+    '\nWhere there is no GPU: voxgrad setup fetches a software adapter, and voxgrad run SCRIPT.js runs a program of yours on it.',
+  )
 
 /** Exit codes: 1 for a failed command, 2 for wrong usage. */
 function exitCodeOf(error: unknown): number {

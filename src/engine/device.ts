@@ -1,4 +1,3 @@
-/// <reference types="@webgpu/types" preserve="true" />
 import { adapterLimits, type Capabilities, readCapabilities, subgroupMatrixFeature } from './capabilities.js'
 import { type DeviceLostError, DisposedError, LimitError, OutOfMemoryError } from './errors.js'
 import { acquireAdapter, acquireGpu, type Profile, profileToggles } from './gpu.js'

@@ -10,7 +10,7 @@
 // (once per vector of lanes on a CPU, a broadcast on a GPU) and each key read serves ROWS rows; then every lane owns one
 // column of v and some of the rows, and adds the block's values by their weights, which the lanes exchange through
 // workgroup memory. Four barriers per block, all in uniform control flow: bounds depend on the workgroup alone.
-// Preconditions: COLUMNS <= LANES; ROWS * LANES <= 512, so that 16 KiB of workgroup memory suffice.
+// Preconditions: COLUMNS <= LANES; ROWS * LANES <= 768, so that 16 KiB of workgroup memory suffice.
 
 @group(0) @binding(0) var<storage, read> q: array<Stored>;
 @group(0) @binding(1) var<storage, read> k: array<Stored>;

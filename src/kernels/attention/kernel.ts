@@ -20,7 +20,7 @@ import {
 } from './problem.js'
 
 /** 4-vectors of workgroup memory that the kernels may use for weights. */
-const forwardBudget = 512
+const forwardBudget = 768
 const gradientBudget = 384
 
 function withTile(

@@ -68,10 +68,14 @@ export function lanesOf(headDim: number, { software }: Capabilities): number {
   return Math.ceil(columnsOf(headDim) / unit) * unit
 }
 
-/** Rows that a workgroup owns: what fits in `budget` vectors of workgroup memory, at most 16, and no more than there are. */
+/**
+ * Rows that a workgroup owns: what fits in `budget` vectors of workgroup memory, and no more than there are. Many rows
+ * share each read of the other side; code for 32 takes long to compile and pays only where there are hundreds.
+ */
 export function rowsOf(own: number, lanes: number, budget: number): number {
+  const most = own >= 256 ? 32 : 16
   let rows = 1
-  while (rows < 16 && rows < own && rows * 2 * lanes <= budget) rows *= 2
+  while (rows < most && rows < own && rows * 2 * lanes <= budget) rows *= 2
   return rows
 }
 

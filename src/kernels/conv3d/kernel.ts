@@ -69,11 +69,12 @@ function voxelsOf(problem: ConvolveProblem): number {
 
 /**
  * Invocations of a workgroup along channels and voxels: few idle ones, and many that read the same voxels. A GPU wants
- * whole waves; a CPU one vector of lanes, whose share of the weight stays in cache.
+ * whole waves; a CPU one vector of lanes on one voxel, whose share of the weight stays in cache.
  */
 function lanesOf(problem: ConvolveProblem, { software }: Capabilities): [number, number] {
   const quads = quadsOf(problem)
   const size = software ? 8 : 64
+  if (software && quads > 4) return [size, 1]
   const candidates = [64, 32, 16, 8, 4, 2, 1].filter((lanes) => lanes <= size)
   const channels = cheapest(candidates, (lanes) => Math.ceil(quads / lanes) * (lanes + 2))
   return [channels, size / channels]

@@ -9,15 +9,13 @@ fn foldBlock(first: Place, count: u32) -> State {
   }
   place = first;
   let row = place.outer * params.inner + place.inner;
-  let wanted = Target(params.length, params.options.x, i32(params.options.y));
-  let hot = hotClass(row);
-  let hotPart = hotWeight(row, wanted);
+  let wanted = targetOf(row, params.length, params.options.x, i32(params.options.y));
   var state = State(largest, 0.0, 0.0, 0.0);
   for (var k = 0u; k < count; k++) {
     let below = f32(x[place.index]) - largest;
-    var weight = spreadWeight(place.index, row, place.position, wanted);
-    if (i32(place.position) == hot) {
-      weight += hotPart;
+    var weight = spreadWeight(place.index, place.position, wanted);
+    if (i32(place.position) == wanted.hot) {
+      weight += wanted.hotPart;
     }
     state.y += exp(below);
     state.z -= weight * below;

@@ -38,15 +38,12 @@ fn main(
   let member = lane % TEAM;
   let row = (group.y * groups.x + group.x) * (256u / TEAM) + lane / TEAM;
   let base = row / params.inner * params.classes * params.inner + row % params.inner;
-  let wanted = Target(params.classes, params.smoothing, params.ignored);
   var end = 0u;
-  var hot = -1;
-  var hotPart = 0.0;
   var factor = 0.0;
+  var wanted = Target(0.0, 0.0, -1, 0.0);
   if (row < params.rows) {
     end = params.classes;
-    hot = hotClass(row);
-    hotPart = hotWeight(row, wanted);
+    wanted = targetOf(row, params.classes, params.smoothing, params.ignored);
     factor = params.factor * gradientOf(row);
   }
   var own = State(LOWEST, 0.0, 0.0, 0.0);
@@ -57,15 +54,15 @@ fn main(
     let index = base + c * params.inner;
     let e = exp(f32(x[index]) - own.x);
     own.y += e;
-    own.z += select(e, 0.0, i32(c) == hot);
-    own.w += spreadWeight(index, row, c, wanted);
+    own.z += select(e, 0.0, i32(c) == wanted.hot);
+    own.w += spreadWeight(index, c, wanted);
   }
   let state = mergeTeam(own, lane);
   let scale = 1.0 / state.y;
   for (var c = member; c < end; c += TEAM) {
     let index = base + c * params.inner;
     let p = exp(f32(x[index]) - state.x) * scale;
-    let hotDifference = hotPart * select(p, -state.z * scale, i32(c) == hot);
-    dx[index] = Element(factor * (state.w * p - spreadWeight(index, row, c, wanted) + hotDifference));
+    let hotDifference = wanted.hotPart * select(p, -state.z * scale, i32(c) == wanted.hot);
+    dx[index] = Element(factor * (state.w * p - spreadWeight(index, c, wanted) + hotDifference));
   }
 }

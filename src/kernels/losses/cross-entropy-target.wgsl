@@ -1,35 +1,33 @@
-// The weight u_c of a class in the target, class weights k_c and smoothing included:
+// The weight u_c of a class in a row's target, class weights k_c and smoothing included:
 //   SOFT    u_c = k_c ((1 - smoothing) labels[index] + smoothing / classes)
 //   else    u_c = k_c ((1 - smoothing) [c = labels[row]] + smoothing / classes), or 0 if that is the ignored label
 // It comes in two parts, because the gradient at a label needs the hot one on its own.
 
 struct Target {
-  classes: u32,
-  smoothing: f32,
-  ignored: i32,
+  share: f32,   // 1 - smoothing
+  evenly: f32,  // smoothing / classes
+  hot: i32,     // the class that gets `hotPart` on top; -1 if targets are soft
+  hotPart: f32,
 }
 
-// What is spread over the classes.
-fn spreadWeight(index: u32, row: u32, c: u32, wanted: Target) -> f32 {
-  let evenly = wanted.smoothing / f32(wanted.classes);
+fn targetOf(row: u32, classes: u32, smoothing: f32, ignored: i32) -> Target {
+  let evenly = smoothing / f32(classes);
   if (SOFT) {
-    return classWeightAt(c) * ((1.0 - wanted.smoothing) * f32(labels[index]) + evenly);
+    return Target(1.0 - smoothing, evenly, -1, 0.0);
   }
-  return select(classWeightAt(c) * evenly, 0.0, i32(labels[row]) == wanted.ignored);
+  let label = i32(labels[row]);
+  if (label == ignored) {
+    return Target(0.0, 0.0, -1, 0.0);
+  }
+  let inside = label >= 0 && u32(label) < classes;
+  let weight = classWeightAt(select(0u, u32(label), inside));
+  return Target(1.0 - smoothing, evenly, label, select(0.0, (1.0 - smoothing) * weight, inside));
 }
 
-// The class that gets `hotWeight` on top; none has this number if targets are soft.
-fn hotClass(row: u32) -> i32 {
+// What is spread over the classes, at one of them.
+fn spreadWeight(index: u32, c: u32, wanted: Target) -> f32 {
   if (SOFT) {
-    return -1;
+    return classWeightAt(c) * (wanted.share * f32(labels[index]) + wanted.evenly);
   }
-  return i32(labels[row]);
-}
-
-fn hotWeight(row: u32, wanted: Target) -> f32 {
-  let label = hotClass(row);
-  if (SOFT || label == wanted.ignored || label < 0 || u32(label) >= wanted.classes) {
-    return 0.0;
-  }
-  return classWeightAt(u32(label)) * (1.0 - wanted.smoothing);
+  return classWeightAt(c) * wanted.evenly;
 }

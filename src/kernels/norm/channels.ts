@@ -54,8 +54,13 @@ function gradientArrays({ layout, weight }: ChannelProblem): BoundArray[] {
   ]
 }
 
-const vectorsOf = ({ samples, places, channels }: ChannelLayout) => {
-  return (samples * places * channels) / vectorWidth(channels)
+/** Elements or vectors that a lane makes. */
+const items = 8
+
+/** Elements or vectors of a sample, and the blocks that workgroups make of them. */
+function blocksOf({ places, channels }: ChannelLayout): { perSample: number; blocks: number } {
+  const perSample = (places * channels) / vectorWidth(channels)
+  return { perSample, blocks: Math.ceil(perSample / (256 * items)) }
 }
 
 const kernelOf = (name: string, wgsl: string, arrays: (problem: ChannelProblem) => BoundArray[]) =>
@@ -73,6 +78,7 @@ const kernelOf = (name: string, wgsl: string, arrays: (problem: ChannelProblem) 
             Weight: problem.weight ?? 'f32',
             Bias: problem.bias ?? 'f32',
           },
+          constants: { ITEMS: items },
           code: [
             declareArrays(arrays(problem)),
             optionalVector('weight', problem.weight !== undefined, '1.0'),
@@ -80,11 +86,11 @@ const kernelOf = (name: string, wgsl: string, arrays: (problem: ChannelProblem) 
           ].join('\n'),
         }),
         parameters: (writer, { layout }) => {
-          const width = vectorWidth(layout.channels)
-          writer.u32(vectorsOf(layout))
-          writer.u32((layout.places * layout.channels) / width).u32(layout.channels / width)
+          const { perSample, blocks } = blocksOf(layout)
+          writer.u32(perSample).u32(layout.channels / vectorWidth(layout.channels))
+          writer.u32(blocks).u32(layout.samples)
         },
-        workgroups: ({ layout }) => Math.ceil(vectorsOf(layout) / 256),
+        workgroups: ({ layout }) => layout.samples * blocksOf(layout).blocks,
       },
     ],
   })

@@ -32,10 +32,13 @@ function teamSize(loads: number, limit: number): number {
   return team
 }
 
-/** Lanes of one subgroup meet without a barrier, so a row gets several only if it is long and one of few. */
+/**
+ * Lanes of one subgroup meet without a barrier, so a row gets several only if it is long and one of few; on a software
+ * adapter, where a subgroup is a thread's vector and barriers are dear, never.
+ */
 function subgroupTeam(loads: number, rows: number, { subgroupMinSize: size, software }: Capabilities): number {
-  const long = software ? 16384 : 64 * size
-  return teamSize(loads, rows < manyRows && loads >= long ? groupSize : size)
+  const several = !software && rows < manyRows && loads >= 64 * size
+  return teamSize(loads, several ? groupSize : size)
 }
 
 /** Without subgroups every merge costs barriers, which a software adapter should pay for long rows only. */

@@ -1,4 +1,8 @@
-import { type Tensor, tensor } from '../../../../src/engine/index.js'
+import { backward, scope, type Tensor, tensor } from '../../../../src/engine/index.js'
+import { gelu } from '../../../../src/kernels/elementwise/index.js'
+import { crossEntropy } from '../../../../src/kernels/losses/index.js'
+import { linear } from '../../../../src/kernels/matmul/index.js'
+import { layerNorm } from '../../../../src/kernels/norm/index.js'
 import {
   AdamW,
   clipGradNorm,
@@ -95,4 +99,35 @@ const schedule: OpAdapter = ({ params }) => {
   return { lr: Array.from({ length: params.total + 1 }, (_, step) => lr(step)) }
 }
 
-export const optimizerAdapters: OpAdapters = { adamw, sgd, clip_grad_norm: clip, lr_schedule: schedule }
+/** fc1, layer norm, gelu, fc2, cross-entropy; every step with the whole batch. */
+const trainMlp: OpAdapter = async ({ x, params }) => {
+  const names = ['fc1.weight', 'fc1.bias', 'norm.weight', 'norm.bias', 'fc2.weight', 'fc2.bias']
+  const parameters = names.map((name) => x[name]!.setRequiresGrad())
+  const { lr, betas, eps, weight_decay } = params
+  const optimizer = new AdamW(parameters, { lr, betas, eps, weightDecay: weight_decay })
+  const losses: number[] = []
+  for (let s = 0; s < params.steps; s++) {
+    const loss = scope(() => {
+      const hidden = linear(x.x!, x['fc1.weight']!, { bias: x['fc1.bias']! })
+      const normed = layerNorm(hidden, { weight: x['norm.weight']!, bias: x['norm.bias']! })
+      const logits = linear(gelu(normed), x['fc2.weight']!, { bias: x['fc2.bias']! })
+      const entropy = crossEntropy(logits, x.target!)
+      backward(entropy)
+      optimizer.step()
+      optimizer.zeroGrad()
+      return entropy
+    })
+    losses.push(await loss.item())
+    loss.dispose()
+  }
+  optimizer.dispose()
+  return { losses, ...Object.fromEntries(names.map((name) => [name, x[name]!])) }
+}
+
+export const optimizerAdapters: OpAdapters = {
+  adamw,
+  sgd,
+  clip_grad_norm: clip,
+  lr_schedule: schedule,
+  train_mlp: trainMlp,
+}

@@ -1,0 +1,142 @@
+/**
+ * Measures peers beside ours: both by the wall clock, both from the start of the first of k executions to the end of the
+ * last, recording included, in alternation.
+ */
+import type { Device } from '../src/engine/index.js'
+import type { Direction } from './cases.js'
+import { type MissingPeer, type Peer, type PeerCase, type PreparedPeer, peerKind } from './peer.js'
+import type { Pass, Problem } from './problem.js'
+import { joinNotes } from './rows.js'
+import type { PeerResult } from './schema.js'
+import type { Session } from './session.js'
+import { median } from './statistics.js'
+import { roundTo, uniform } from './values.js'
+
+/** A peer's result may differ from ours by this much of the largest value: it has tolerances of its own. */
+const agreement = { f32: 1e-3, f16: 2e-2 }
+const mostRepeats = 200
+/** A peer that needs longer than this for its samples gets fewer of them. */
+const patienceMs = 20_000
+
+/** One result per peer; none for operations that peers do not know. */
+export async function measurePeers(
+  session: Session,
+  problem: Problem,
+  direction: Direction,
+  pass: Pass,
+  peers: readonly (Peer | MissingPeer)[],
+): Promise<PeerResult[]> {
+  const peerCase = await peerCaseOf(problem, direction)
+  if (!peerCase) return []
+  const ours = await ourOutput(problem, direction, peerCase)
+  const results: PeerResult[] = []
+  for (const peer of peers) {
+    results.push('missing' in peer ? declined(peer.name, '', peer.missing) : await compare(session, pass, peer, peerCase, ours))
+  }
+  return results
+}
+
+const declined = (name: string, version: string, note: string): PeerResult => ({
+  name,
+  version,
+  medianMs: null,
+  ratio: null,
+  note,
+})
+
+async function peerCaseOf(problem: Problem, direction: Direction): Promise<PeerCase | undefined> {
+  const { op, test, dtype } = problem.case
+  const options = { ...(test.options as Record<string, unknown>) }
+  const kind = peerKind(op.name, options)
+  if (!kind) return undefined
+  const inputs = problem.inputs.map(({ shape, values }) => ({ shape: [...shape], data: values }))
+  if (direction === 'backward') {
+    const { shape } = op.shape(problem.tensors, test.options)[0]!
+    const size = shape.reduce((product, extent) => product * extent, 1)
+    inputs.push({ shape: [...shape], data: roundTo(dtype, uniform(size, 7)) })
+  }
+  return { kind, dtype, direction, inputs, options }
+}
+
+/** Our result of the same problem: the output, or the gradient of the first input. */
+async function ourOutput(problem: Problem, direction: Direction, { inputs }: PeerCase): Promise<ArrayLike<number>> {
+  const results = direction === 'forward' ? problem.outputs() : problem.firstGradients(inputs.at(-1)!.data)
+  const values = await results[0]!.data()
+  for (const result of results) result.dispose()
+  return values
+}
+
+async function compare(
+  session: Session,
+  pass: Pass,
+  peer: Peer,
+  peerCase: PeerCase,
+  ours: ArrayLike<number>,
+): Promise<PeerResult> {
+  const { name, version } = peer
+  let prepared: PreparedPeer | undefined
+  try {
+    const offer = await peer.prepare(peerCase)
+    if ('unsupported' in offer) return declined(name, version, offer.unsupported)
+    prepared = offer
+    const difference = relativeDifference(await prepared.output(), ours)
+    const agrees = difference <= agreement[peerCase.dtype]
+    const verdict = agrees ? '' : `its result differs from ours by ${difference.toExponential(1)}`
+    const { theirMs, ourMs, repeats } = await alternate(session, pass, prepared)
+    const note = joinNotes(verdict, `ours ${ourMs.toPrecision(3)} ms by the same clock, ${repeats} at a time`, peer.note)
+    // A ratio against a wrong result would count as a win.
+    return { name, version, medianMs: theirMs, ratio: agrees ? theirMs / ourMs : null, note }
+  } catch (error) {
+    return declined(name, version, `failed: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`)
+  } finally {
+    prepared?.dispose()
+  }
+}
+
+/** Largest difference over the largest value; infinite for NaN and for another number of elements. */
+export function relativeDifference(theirs: ArrayLike<number>, ours: ArrayLike<number>): number {
+  if (theirs.length !== ours.length) return Number.POSITIVE_INFINITY
+  let worst = 0
+  let magnitude = 0
+  for (let i = 0; i < ours.length; i++) {
+    const difference = Math.abs(theirs[i]! - ours[i]!)
+    if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY
+    worst = Math.max(worst, difference)
+    magnitude = Math.max(magnitude, Math.abs(ours[i]!))
+  }
+  return worst === 0 ? 0 : worst / (magnitude || 1)
+}
+
+async function alternate({ device, settings }: Session, pass: Pass, peer: PreparedPeer) {
+  const start = performance.now()
+  const first = Math.max(await oursOnce(device, pass, 2), await theirsOnce(peer, 2)) / 2
+  const wantedMs = (1000 * settings.minSeconds) / settings.minSamples
+  const repeats = Math.max(1, Math.min(mostRepeats, Math.ceil(wantedMs / first)))
+  // Warm-up and any tuning of the peer, outside the samples.
+  await oursOnce(device, pass, repeats)
+  await theirsOnce(peer, repeats)
+  const mine: number[] = []
+  const theirs: number[] = []
+  while (mine.length < settings.minSamples) {
+    mine.push((await oursOnce(device, pass, repeats)) / repeats)
+    theirs.push((await theirsOnce(peer, repeats)) / repeats)
+    if (mine.length >= 3 && performance.now() - start > patienceMs) break
+  }
+  return { ourMs: median(mine), theirMs: median(theirs), repeats }
+}
+
+async function oursOnce(device: Device, { run }: Pass, repeats: number): Promise<number> {
+  await device.sync()
+  const start = performance.now()
+  for (let i = 0; i < repeats; i++) run()
+  await device.sync()
+  return performance.now() - start
+}
+
+async function theirsOnce(peer: PreparedPeer, repeats: number): Promise<number> {
+  await peer.sync()
+  const start = performance.now()
+  for (let i = 0; i < repeats; i++) await peer.run()
+  await peer.sync()
+  return performance.now() - start
+}

@@ -1,0 +1,148 @@
+/** Takes the samples of a case: warm-up, calibration, then interleaved samples with warm and with overwritten caches. */
+import type { Clock, Task } from './clock.js'
+import { median, type Summary, summarize } from './statistics.js'
+
+export interface SamplingSettings {
+  readonly minSamples: number
+  /** Seconds of measured work, at least, over all samples of a case. */
+  readonly minSeconds: number
+  readonly coldSamples: number
+  /** Executions before any sample counts, in seconds. */
+  readonly warmUpSeconds: number
+}
+
+export const fullSampling: SamplingSettings = {
+  minSamples: 20,
+  minSeconds: 0.5,
+  coldSamples: 20,
+  warmUpSeconds: 0.05,
+}
+export const quickSampling: SamplingSettings = {
+  minSamples: 7,
+  minSeconds: 0.1,
+  coldSamples: 5,
+  warmUpSeconds: 0.01,
+}
+
+/** One side of a comparison. */
+export interface Contestant {
+  /** Records one execution. */
+  readonly run: () => void
+  /** Kernel launches of one execution, which bound how many executions a submission holds. */
+  readonly dispatches: number
+}
+
+export interface Measurement {
+  /** Milliseconds per execution. */
+  readonly warm: Summary
+  /** One execution after the caches were overwritten; NaN where no cold samples were asked for. */
+  readonly coldMedianMs: number
+  /** Executions per warm sample. */
+  readonly repeats: number
+}
+
+export interface MeasureContext {
+  readonly clock: Clock
+  readonly settings: SamplingSettings
+  /** Records a kernel that overwrites the caches. */
+  readonly flushCaches: () => void
+}
+
+/** A sample shorter than this is mostly stamps and launch gaps. */
+const leastSampleMs = 1
+/** Parameters of this many launches fit in one submission. */
+const launchesPerSubmission = 3500
+const mostRepeats = 1000
+/** Ends the sampling of work that takes no time at all. */
+const mostRounds = 2000
+/** Samples that are recorded before the first is read back. */
+const batchMs = 100
+
+/** Measures one contestant. */
+export async function measure(context: MeasureContext, contestant: Contestant): Promise<Measurement> {
+  return (await interleave(context, [contestant]))[0]!
+}
+
+/**
+ * Measures contestants against each other: their samples alternate, so that a change of clock speed or load in between
+ * meets all of them.
+ */
+export async function interleave(
+  context: MeasureContext,
+  contestants: readonly Contestant[],
+): Promise<readonly Measurement[]> {
+  const { settings } = context
+  const repeats: number[] = []
+  const estimates: number[] = []
+  for (const contestant of contestants) {
+    const estimateMs = await warmUp(context, contestant)
+    estimates.push(estimateMs)
+    repeats.push(repeatsFor(estimateMs, contestant.dispatches, settings))
+  }
+  const coldTasks = contestants.map(({ run }) => ({ before: context.flushCaches, run }))
+  const cold = await sampleAll(context, coldTasks, {
+    estimatesMs: estimates,
+    mostRounds: settings.coldSamples,
+    done: () => false,
+  })
+  const warmTasks = contestants.map(({ run }, i) => ({
+    run: () => {
+      for (let r = 0; r < repeats[i]!; r++) run()
+    },
+  }))
+  const sampleMs = estimates.map((estimate, i) => estimate * repeats[i]!)
+  const warm = await sampleAll(context, warmTasks, {
+    estimatesMs: sampleMs,
+    mostRounds,
+    done: (rounds, shortestTotalMs) =>
+      rounds >= settings.minSamples && shortestTotalMs >= 1000 * settings.minSeconds,
+  })
+  return contestants.map((_, i) => ({
+    warm: summarize(warm[i]!.map((ms) => ms / repeats[i]!)),
+    coldMedianMs: median(cold[i]!),
+    repeats: repeats[i]!,
+  }))
+}
+
+/** Executes until the clocks have risen; the time of one execution, roughly. */
+async function warmUp({ clock, settings }: MeasureContext, { run }: Contestant): Promise<number> {
+  let last = (await clock.time([{ run }]))[0]!
+  const start = performance.now()
+  do last = (await clock.time([{ run }]))[0]!
+  while (performance.now() - start < 1000 * settings.warmUpSeconds)
+  return last
+}
+
+/** Executions per sample: long enough to dwarf the stamps, short enough to leave the wanted number of samples. */
+export function repeatsFor(estimateMs: number, dispatches: number, settings: SamplingSettings): number {
+  const wantedMs = Math.max(leastSampleMs, (1000 * settings.minSeconds) / settings.minSamples)
+  const wanted = Math.ceil(wantedMs / Math.max(estimateMs, 1e-4))
+  const fitting = Math.floor(launchesPerSubmission / Math.max(1, dispatches))
+  return Math.max(1, Math.min(wanted, fitting, mostRepeats))
+}
+
+interface Plan {
+  /** Milliseconds of each task, roughly. */
+  readonly estimatesMs: readonly number[]
+  readonly mostRounds: number
+  done(rounds: number, shortestTotalMs: number): boolean
+}
+
+/** Rounds of one sample per task, in batches so that recording runs ahead of the device. */
+async function sampleAll(
+  { clock }: MeasureContext,
+  tasks: readonly Task[],
+  { estimatesMs, mostRounds, done }: Plan,
+): Promise<number[][]> {
+  const samples = tasks.map((): number[] => [])
+  const roundMs = sum(estimatesMs)
+  const roundsPerBatch = Math.max(1, Math.min(16, Math.floor(batchMs / Math.max(roundMs, 0.01))))
+  while (samples[0]!.length < mostRounds && !done(samples[0]!.length, Math.min(...samples.map(sum)))) {
+    const rounds = Math.min(roundsPerBatch, mostRounds - samples[0]!.length)
+    const times = await clock.time(Array.from({ length: rounds }, () => tasks).flat())
+    for (const [i, ms] of times.entries()) samples[i % tasks.length]!.push(ms)
+  }
+  return samples
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

@@ -1,0 +1,30 @@
+/** What a model registers to be measured end to end: a file in `bench/models` that exports `model`. */
+import type { Device } from '../src/engine/index.js'
+import type { Work } from './cost.js'
+
+/** A prepared end-to-end case, with its weights and inputs on the device. */
+export interface PreparedModel {
+  /** Records one execution and drops its results. */
+  run(): void
+  /** Checks one execution: what must hold, and how far it was off. */
+  check(): Promise<{ correct: boolean; maxRelError: number; against: string }>
+  dispose(): void
+}
+
+export interface ModelCase {
+  readonly name: string
+  readonly shape: readonly (readonly number[])[]
+  readonly options: Record<string, unknown>
+  /** Whether this is the case of `--quick`. */
+  readonly quick: boolean
+  /** Whether a software adapter can run it in reasonable time. */
+  readonly software: boolean
+  /** Where it is known better than by adding up the operations of one execution. */
+  readonly work?: Work
+  prepare(device: Device, dtype: 'f32' | 'f16'): Promise<PreparedModel>
+}
+
+export interface BenchModel {
+  readonly name: string
+  readonly cases: readonly ModelCase[]
+}

@@ -1,0 +1,68 @@
+/** COLIPRI's image embedding, with random weights: the time does not depend on their values. */
+import { type Device, noGrad, type Tensor, tensor } from '../../src/engine/index.js'
+import { Colipri } from '../../src/models/colipri/colipri.js'
+import { type ColipriConfig, colipriPublished } from '../../src/models/colipri/config.js'
+import type { BenchModel, ModelCase, PreparedModel } from '../model.js'
+import { uniform } from '../values.js'
+
+/** Every part of the published model at a size that a software adapter runs in a fraction of a second. */
+const small: ColipriConfig = {
+  ...colipriPublished,
+  image: {
+    ...colipriPublished.image,
+    inputSize: [48, 48, 48],
+    features: 72,
+    depth: 2,
+    heads: 2,
+    poolerHeads: 2,
+  },
+  projectionFeatures: 64,
+}
+
+const seed = 1
+/** Unit vectors: what every embedding must be, whatever the weights. */
+const unitTolerance = { f32: 1e-4, f16: 5e-3 }
+
+async function checkUnit(embedding: Tensor, dtype: 'f32' | 'f16') {
+  const values = await embedding.data()
+  const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
+  const error = Number.isNaN(length) ? Number.POSITIVE_INFINITY : Math.abs(length - 1)
+  return { correct: error <= unitTolerance[dtype], maxRelError: error, against: 'length 1 of the embedding' }
+}
+
+async function prepare(device: Device, dtype: 'f32' | 'f16', config: ColipriConfig): Promise<PreparedModel> {
+  const model = new Colipri(device, { config, dtype, imageOnly: true }).initialize(seed)
+  const shape = [1, ...config.image.inputSize, 1]
+  const volume = tensor(device, uniform(shape.reduce((a, b) => a * b), seed), shape, { dtype })
+  return {
+    run: () => noGrad(() => model.embedImage(volume).dispose()),
+    check: async () => {
+      const embedding = noGrad(() => model.embedImage(volume))
+      const verdict = await checkUnit(embedding, dtype)
+      embedding.dispose()
+      return verdict
+    },
+    dispose: () => {
+      volume.dispose()
+      model.dispose()
+    },
+  }
+}
+
+function embedCase(name: string, config: ColipriConfig, size: { quick: boolean; software: boolean }): ModelCase {
+  return {
+    name,
+    shape: [[1, ...config.image.inputSize, 1]],
+    options: { features: config.image.features, depth: config.image.depth },
+    ...size,
+    prepare: (device, dtype) => prepare(device, dtype, config),
+  }
+}
+
+export const model: BenchModel = {
+  name: 'colipri',
+  cases: [
+    embedCase('embed, small configuration', small, { quick: true, software: true }),
+    embedCase('embed', colipriPublished, { quick: false, software: false }),
+  ],
+}

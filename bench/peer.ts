@@ -1,0 +1,60 @@
+/** What other libraries implement to be measured beside ours (`bench/peers`). */
+
+/**
+ * A problem as a peer gets it. Shapes are ours: conv3d `[N, D, H, W, C]` with weights `[Cout, kD, kH, kW, Cin]`,
+ * attention `[B, T, H, hd]`, linear weights `[out, in]`. `options` are those of our operation. For `backward` the
+ * gradient of the output follows the inputs, and the output is the gradient of the first input.
+ */
+export interface PeerCase {
+  kind: 'matmul' | 'conv3d' | 'attention' | 'layerNorm' | 'softmax' | 'gelu' | 'linear'
+  dtype: 'f32' | 'f16'
+  direction: 'forward' | 'backward'
+  inputs: { shape: number[]; data: Float32Array }[]
+  options: Record<string, unknown>
+}
+
+export interface PreparedPeer {
+  /** Starts one execution. */
+  run(): void | Promise<void>
+  /** Waits until every execution started has ended. */
+  sync(): Promise<void>
+  /** The result of one execution, in our layout. */
+  output(): Promise<Float32Array>
+  dispose(): void
+}
+
+export interface Peer {
+  name: string
+  version: string
+  /** How it is measured, as in "CPU provider, 2 threads". */
+  note: string
+  prepare(problem: PeerCase): Promise<PreparedPeer | { unsupported: string }>
+}
+
+/** A peer that is not installed, and why. */
+export interface MissingPeer {
+  name: string
+  missing: string
+}
+
+const kinds: ReadonlySet<string> = new Set(['matmul', 'conv3d', 'attention', 'layerNorm', 'softmax', 'gelu', 'linear'])
+
+/** The kind of an operation that peers know; undefined for others, and for inputs that only we take (masks, biases). */
+export function peerKind(op: string, options: Record<string, unknown>): PeerCase['kind'] | undefined {
+  if (!kinds.has(op)) return undefined
+  if (Array.isArray(options.extras) && options.extras.length > 0) return undefined
+  return op as PeerCase['kind']
+}
+
+/** Peers of this checkout; none when `bench/peers` is not there. */
+export async function loadAllPeers(): Promise<(Peer | MissingPeer)[]> {
+  // A variable, so that the suite compiles and runs in a checkout without peers.
+  const face = './peers/index.js'
+  try {
+    const { loadPeers } = (await import(face)) as { loadPeers(): Promise<(Peer | MissingPeer)[]> }
+    return await loadPeers()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error)
+    return [{ name: 'peers', missing: `bench/peers did not load: ${reason}` }]
+  }
+}

@@ -1,0 +1,1 @@
+export { loadPeers } from './load.js'

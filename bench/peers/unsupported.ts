@@ -1,0 +1,16 @@
+/** What stands for a prepared case when a peer cannot run it. */
+import type { PreparedPeer } from '../peer.js'
+
+export interface Unsupported {
+  readonly unsupported: string
+}
+
+/** Many peers say by an exception, of compilation or of the first run, what they have no kernel for. */
+export async function orUnsupported(prepare: () => Promise<PreparedPeer>): Promise<PreparedPeer | Unsupported> {
+  try {
+    return await prepare()
+  } catch (error) {
+    const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    return { unsupported: line }
+  }
+}

@@ -1,0 +1,115 @@
+/** Runs one case: correctness first, then its passes and variants against each other, then against peers. */
+import { DeviceLostError } from '../src/engine/index.js'
+import type { BenchCase, Direction } from './cases.js'
+import { type Entry, forcedEntries, pickedEntry } from './contestants.js'
+import { interleave } from './measure.js'
+import { measurePeers } from './measure-peers.js'
+import type { MissingPeer, Peer } from './peer.js'
+import { hostInputs, type Pass, Problem } from './problem.js'
+import { caseRow, failedRow, judgedRow, timedRow, withPeers } from './rows.js'
+import type { Probe, Row } from './schema.js'
+import type { Session } from './session.js'
+import type { Subproblem } from './subproblem.js'
+import { judgedPart, type Verdict, verifyBackward, verifyForward } from './verify.js'
+
+export interface CaseContext {
+  readonly session: Session
+  readonly probes: readonly Probe[]
+  readonly variants: boolean
+  readonly peers: readonly (Peer | MissingPeer)[]
+}
+
+/** Every row of a case. Only the loss of the device is thrown: everything else is a row. */
+export async function runCase(context: CaseContext, benchCase: BenchCase): Promise<Row[]> {
+  const { device } = context.session
+  if (benchCase.skip) {
+    return benchCase.directions.map((direction) => ({
+      ...caseRow(benchCase, direction),
+      status: 'skipped',
+      note: benchCase.skip!,
+    }))
+  }
+  const rows: Row[] = []
+  let problem: Problem | undefined
+  try {
+    problem = new Problem(device, benchCase, hostInputs(benchCase))
+    const part = judgedPart(problem, context.session.referenceBudget)
+    for (const direction of benchCase.directions) rows.push(...(await runDirection(context, problem, part, direction)))
+  } catch (error) {
+    if (error instanceof DeviceLostError) throw error
+    const missing = benchCase.directions.filter((direction) => !rows.some((row) => row.direction === direction))
+    rows.push(...missing.map((direction) => failedRow(caseRow(benchCase, direction), error)))
+  } finally {
+    problem?.dispose()
+    // Buffers of one shape are of no use to the next, and a large case would keep them from others.
+    device.pool.trim()
+  }
+  return rows
+}
+
+async function runDirection(
+  context: CaseContext,
+  problem: Problem,
+  part: Subproblem | undefined,
+  direction: Direction,
+): Promise<Row[]> {
+  const { device } = problem
+  const blank = caseRow(problem.case, direction)
+  let pass: Pass
+  try {
+    pass = direction === 'forward' ? problem.forward() : problem.backward()
+    await device.sync()
+  } catch (error) {
+    if (error instanceof DeviceLostError) throw error
+    return [failedRow(blank, error)]
+  }
+  const entries = [pickedEntry(pass), ...(context.variants ? await forcedEntries(problem, pass) : [])]
+  const judged: { entry: Entry; row: Row }[] = []
+  for (const entry of entries) judged.push({ entry, row: await judge(problem, part, direction, entry, blank) })
+  const sound = judged.filter(({ row }) => row.status === 'ok')
+  const rows = new Map(judged.map(({ entry, row }) => [entry, row]))
+  try {
+    const measurements = sound.length > 0 ? await interleave(context.session.context, sound.map(({ entry }) => entry)) : []
+    for (const [i, { entry, row }] of sound.entries()) {
+      rows.set(entry, timedRow(row, pass.work, measurements[i]!, context.session.clock, context.probes))
+    }
+    await addPeers(context, problem, direction, pass, rows)
+  } catch (error) {
+    if (error instanceof DeviceLostError) throw error
+    for (const { entry, row } of sound) rows.set(entry, failedRow(row, error))
+  }
+  return [...rows.values()]
+}
+
+/** The row of an entry with its verdict, or with what kept it from running. */
+async function judge(
+  problem: Problem,
+  part: Subproblem | undefined,
+  direction: Direction,
+  entry: Entry,
+  blank: Row,
+): Promise<Row> {
+  const row = { ...blank, variant: entry.variant, picked: entry.picked }
+  if (entry.failure) return failedRow(row, entry.failure)
+  try {
+    const verify = direction === 'forward' ? verifyForward : verifyBackward
+    const verdict: Verdict = await verify(problem, part, entry)
+    return judgedRow(row, verdict)
+  } catch (error) {
+    if (error instanceof DeviceLostError) throw error
+    return failedRow(row, error)
+  }
+}
+
+/** Peers are measured beside the variant that the engine picks. */
+async function addPeers(
+  { session, peers }: CaseContext,
+  problem: Problem,
+  direction: Direction,
+  pass: Pass,
+  rows: Map<Entry, Row>,
+): Promise<void> {
+  const picked = [...rows].find(([entry, row]) => entry.picked && row.status === 'ok')
+  if (peers.length === 0 || !picked) return
+  rows.set(picked[0], withPeers(picked[1], await measurePeers(session, problem, direction, pass, peers)))
+}

@@ -1,0 +1,88 @@
+/** Runs the end-to-end cases of `bench/models`. */
+import { type Device, DeviceLostError, profile } from '../src/engine/index.js'
+import { rowLabel } from './cases.js'
+import type { FloatType, Work } from './cost.js'
+import { measure } from './measure.js'
+import type { BenchModel, ModelCase, PreparedModel } from './model.js'
+import { emptyRow, failedRow, joinNotes, judgedRow, timedRow } from './rows.js'
+import type { Probe, Row } from './schema.js'
+import type { Session } from './session.js'
+import { traced } from './trace.js'
+
+export interface ModelRun {
+  readonly model: string
+  readonly test: ModelCase
+  readonly dtype: FloatType
+  readonly skip: string | undefined
+}
+
+export interface ModelSelection {
+  readonly filter: RegExp | undefined
+  readonly quick: boolean
+  readonly dtypes: readonly FloatType[]
+  readonly software: boolean
+}
+
+export function selectModels(models: readonly BenchModel[], selection: ModelSelection): ModelRun[] {
+  const { filter, quick, dtypes, software } = selection
+  return models.flatMap(({ name: model, cases }) =>
+    cases.flatMap((test) => {
+      const explicit = filter?.test(test.name) ?? false
+      if (quick && !test.quick && !explicit) return []
+      const skip = software && !test.software && !explicit ? 'too large for a software adapter' : undefined
+      return dtypes
+        .filter((dtype) => filter?.test(rowLabel(`${model}/${test.name}`, 'model', dtype)) ?? true)
+        .map((dtype) => ({ model, test, dtype, skip }))
+    }),
+  )
+}
+
+export async function runModel(session: Session, probes: readonly Probe[], run: ModelRun): Promise<Row> {
+  const { device } = session
+  const { model, test, dtype, skip } = run
+  const blank = emptyRow({
+    name: `${model}/${test.name}`,
+    op: model,
+    case: test.name,
+    direction: 'model',
+    dtype,
+    shape: test.shape.map((shape) => [...shape]),
+    options: test.options,
+  })
+  if (skip) return { ...blank, status: 'skipped', note: skip }
+  let prepared: PreparedModel | undefined
+  try {
+    prepared = await test.prepare(device, dtype)
+    const row = judgedRow(blank, await prepared.check())
+    if (row.status !== 'ok') return row
+    const { run: execute } = prepared
+    const { launches } = traced(device, execute)
+    await device.sync()
+    const { work, slowest } = await costOf(device, execute, test.work)
+    const measurement = await measure(session.context, { run: execute, dispatches: launches.length })
+    const timed = timedRow(row, work, measurement, session.clock, probes)
+    return { ...timed, variant: `${launches.length} launches`, note: joinNotes(timed.note, slowest) }
+  } catch (error) {
+    if (error instanceof DeviceLostError) throw error
+    return failedRow(blank, error)
+  } finally {
+    prepared?.dispose()
+    device.pool.trim()
+  }
+}
+
+/** Work of one execution, added up over its operations, and where its time goes. */
+async function costOf(
+  device: Device,
+  execute: () => void,
+  known: Work | undefined,
+): Promise<{ work: Work; slowest: string }> {
+  if (!device.capabilities.timestampQuery) return { work: known ?? { flops: 0, bytes: 0 }, slowest: '' }
+  const { rows } = await profile(device, execute)
+  const sum = (key: 'flops' | 'bytes') => rows.reduce((total, row) => total + row[key], 0)
+  const slowest = rows
+    .slice(0, 3)
+    .map(({ op, share }) => `${op} ${(100 * share).toFixed(0)} %`)
+    .join(', ')
+  return { work: known ?? { flops: sum('flops'), bytes: sum('bytes') }, slowest: `most time in ${slowest}` }
+}

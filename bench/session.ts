@@ -1,0 +1,84 @@
+/** A device with what measuring on it takes: a clock, a way to overwrite its caches, and this run's ceilings. */
+import { availableParallelism } from 'node:os'
+import { type Device, type DeviceProfile, empty, openDevice, type Tensor } from '../src/engine/index.js'
+import { chooseClock, type Clock } from './clock.js'
+import { fill } from './fill.js'
+import type { MeasureContext, SamplingSettings } from './measure.js'
+import { fullSampling, quickSampling } from './measure.js'
+
+export interface SessionOptions {
+  readonly profile: DeviceProfile
+  readonly quick: boolean
+}
+
+/** Larger than any last-level cache in use: 50 MB on an H200, 256 MB of AMD's Infinity Cache is the exception. */
+const gpuFlushBytes = 256 * 2 ** 20
+/** A software adapter shares the CPU's cache; 128 MiB is also all that lavapipe binds at once. */
+const softwareFlushBytes = 128 * 2 ** 20
+
+export class Session {
+  readonly device: Device
+  readonly clock: Clock
+  readonly clockNote: string
+  readonly settings: SamplingSettings
+  readonly quick: boolean
+  readonly flushBytes: number
+  readonly #flushTarget: Tensor
+
+  private constructor(
+    device: Device,
+    { clock, note }: { clock: Clock; note: string },
+    { quick }: SessionOptions,
+    target: Tensor,
+  ) {
+    this.device = device
+    this.clock = clock
+    this.clockNote = note
+    this.quick = quick
+    this.settings = quick ? quickSampling : fullSampling
+    this.flushBytes = target.byteLength
+    this.#flushTarget = target
+  }
+
+  static async open(options: SessionOptions): Promise<Session> {
+    const device = await openDevice({ profile: options.profile })
+    const { software, maxBindingBytes } = device.capabilities
+    const wanted = software ? softwareFlushBytes : gpuFlushBytes
+    const bytes = 2 ** Math.floor(Math.log2(Math.min(wanted, maxBindingBytes)))
+    const target = empty(device, [bytes / 4])
+    const trial = empty(device, [2 ** 20])
+    const clock = await chooseClock(device, (amount) => fill(device, trial, amount))
+    trial.dispose()
+    return new Session(device, clock, options, target)
+  }
+
+  /** Records a kernel that writes more than the caches hold. */
+  readonly flushCaches = (): void => fill(this.device, this.#flushTarget)
+
+  get context(): MeasureContext {
+    return { clock: this.clock, settings: this.settings, flushCaches: this.flushCaches }
+  }
+
+  /** Units of work (see `referenceUnits`) that the float64 reference may take for one case. */
+  get referenceBudget(): number {
+    return this.quick ? 1e6 : 2e7
+  }
+
+  /** What a reader of the rows must know. */
+  get method(): string {
+    const { minSamples, minSeconds, coldSamples } = this.settings
+    const { software } = this.device.capabilities
+    const threads = software ? `, software adapter on ${availableParallelism()} threads` : ''
+    const scale = this.quick
+      ? 'quick: the cheapest case of each operation, gradients in f32 only, few samples; '
+      : ''
+    return (
+      `${scale}${this.clockNote}; at least ${minSamples} samples and ${minSeconds} s a case, warm; ` +
+      `${coldSamples} single executions after writing ${this.flushBytes / 2 ** 20} MiB, cold${threads}`
+    )
+  }
+
+  close(): void {
+    this.device.destroy()
+  }
+}

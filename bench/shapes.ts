@@ -1,0 +1,78 @@
+/**
+ * Shapes that the field compares engines by, beside those that operations bring in their own `cases`: GEMM squares,
+ * attention by head size and length, the convolutions of ggml and burn-bench. Large ones run on GPUs only.
+ */
+import type { CaseInput, OpCase } from '../src/engine/op.js'
+import type { AttentionOpOptions } from '../src/kernels/attention/problem.js'
+import type { ConvolutionOptions } from '../src/kernels/conv3d/geometry.js'
+
+const floats = (...shapes: number[][]): CaseInput[] => shapes.map((shape) => ({ shape }))
+
+function square(n: number): OpCase<unknown> {
+  return { name: `square ${n}`, inputs: floats([n, n], [n, n]), options: {}, bench: true }
+}
+
+function attention(batch: number, heads: number, tokens: number, headDim: number): OpCase<AttentionOpOptions> {
+  const side = [batch, tokens, heads, headDim]
+  return {
+    name: `${heads} heads, ${tokens} × ${headDim}`,
+    inputs: floats(side, side, side),
+    options: { scale: 1 / Math.sqrt(headDim), causal: false, segmentPenalty: -100, extras: [] },
+    bench: true,
+  }
+}
+
+/** A 3x3x3 convolution that keeps the extents. */
+function convolution(
+  name: string,
+  batch: number,
+  extents: readonly number[],
+  channels: readonly [number, number],
+): OpCase<ConvolutionOptions> {
+  const [inputs, outputs] = channels
+  return {
+    name,
+    inputs: floats([batch, ...extents, inputs], [outputs, 3, 3, 3, inputs], [outputs]),
+    options: {
+      stride: [1, 1, 1],
+      paddingBefore: [1, 1, 1],
+      paddingAfter: [1, 1, 1],
+      dilation: [1, 1, 1],
+      groups: 1,
+    },
+    bench: true,
+  }
+}
+
+const headSizes = [64, 96, 128]
+const lengths = [256, 1024, 4096, 8192]
+
+/** By operation. A case that an operation already has under the same name is not repeated. */
+export const conventionalCases: Readonly<Record<string, readonly OpCase<never>[]>> = {
+  matmul: [2048, 4096, 8192].map(square),
+  attention: [
+    attention(1, 4, 256, 64),
+    attention(1, 4, 1024, 64),
+    ...headSizes.flatMap((headDim) => lengths.map((tokens) => attention(1, 16, tokens, headDim))),
+  ],
+  conv3d: [
+    convolution('16 channels, 16³', 1, [16, 16, 16], [16, 16]),
+    convolution('ggml 320 channels, 8 × 38 × 26', 1, [8, 38, 26], [320, 320]),
+    convolution('ggml 1280 channels, 8 × 38 × 26', 1, [8, 38, 26], [1280, 1280]),
+    convolution('burn 16 × 16 channels, 16 × 128²', 16, [16, 128, 128], [16, 16]),
+    convolution('64 channels, 96³', 1, [96, 96, 96], [64, 64]),
+  ],
+} satisfies Record<string, readonly OpCase<never>[]>
+
+/** Cases that `--quick` runs beside the cheapest one of each operation: sizes that peers publish figures for. */
+export const quickCases: ReadonlySet<string> = new Set([
+  'matmul/square 512',
+  'attention/4 heads, 256 × 64',
+  'conv3d/16 channels, 16³',
+])
+
+/**
+ * The elementwise table has dozens of rows whose only bench case is `bandwidth`: one kernel over the same array. Of these,
+ * `--quick` measures two operands, one operand, the costliest expression, and those with a kernel of their own.
+ */
+export const quickElementwise: ReadonlySet<string> = new Set(['add', 'exp', 'gelu', 'dropout', 'maskedFill'])
