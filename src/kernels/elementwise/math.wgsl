@@ -72,3 +72,35 @@ fn larger(x: f32, y: f32) -> f32 {
   let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
   return select(select(y, x, x > y), x, isNan);
 }
+
+// x minus the nearest multiple of pi/2, which is taken off in three parts (Cody and Waite), and the multiple's number.
+// WGSL lets sin and cos be off by 5e-4, and some adapters use that; these are within 2e-7 up to |x| of some thousands.
+fn quarterTurns(x: f32) -> vec2<f32> {
+  let n = round(x * 0.63661977);
+  return vec2<f32>(((x - n * 1.5703125) - n * 4.837512969970703e-4) - n * 7.549789954891883e-8, n);
+}
+
+fn sineNearZero(r: f32) -> f32 {
+  let s = r * r;
+  return r + r * s * (-0.16666667 + s * (0.0083333333 + s * (-0.00019841270 + s * 0.0000027557319)));
+}
+
+fn cosineNearZero(r: f32) -> f32 {
+  let s = r * r;
+  return 1.0 + s * (-0.5 + s * (0.041666667 + s * (-0.0013888889 + s * (0.000024801587 - s * 2.7557319e-7))));
+}
+
+fn sineOfQuarter(r: f32, quarter: i32) -> f32 {
+  let magnitude = select(sineNearZero(r), cosineNearZero(r), (quarter & 1) == 1);
+  return select(magnitude, -magnitude, (quarter & 2) == 2);
+}
+
+fn sine(x: f32) -> f32 {
+  let turned = quarterTurns(x);
+  return sineOfQuarter(turned.x, i32(turned.y));
+}
+
+fn cosine(x: f32) -> f32 {
+  let turned = quarterTurns(x);
+  return sineOfQuarter(turned.x, i32(turned.y) + 1);
+}
