@@ -1,12 +1,15 @@
 /** Kernels in which lanes share rows, in both variants and for rows of every order of length. */
 import { describe, expect, it } from 'vitest'
-import { gradients, scope, type Tensor, tensor, withVariant } from '../../src/engine/index.js'
+import { gradients, type Kernel, scope, type Tensor, tensor, withVariant, zeros } from '../../src/engine/index.js'
+import { dispatch } from '../../src/engine/kernel.js'
 import { mul } from '../../src/kernels/elementwise/index.js'
 import { crossEntropy } from '../../src/kernels/losses/index.js'
 import { layerNorm } from '../../src/kernels/norm/index.js'
 import { sum } from '../../src/kernels/reduce/index.js'
 import { logSumExp, softmax } from '../../src/kernels/softmax/index.js'
 import { normL2, variance } from '../../src/kernels/variance/index.js'
+import teamWgsl from '../../src/kernels/variance/team.wgsl'
+import teamSubgroupWgsl from '../../src/kernels/variance/team-subgroup.wgsl'
 import { caseValues, largestError, largestMagnitude } from '../support/arrays.js'
 import { testDevice } from '../support/device.js'
 
@@ -116,6 +119,64 @@ for (const variant of variants) {
     }
   })
 }
+
+describe('columns in parts', () => {
+  it.each([
+    [1000, 70],
+    [4097, 3],
+    [130, 300],
+  ])('variance over the first axis of %d x %d', async (length, columns) => {
+    const values = caseValues({ shape: [length, columns], range: [4, 9] }, 3)
+    const y = scope(() => variance(tensor(device, values, [length, columns]), { axes: 0, unbiased: true }))
+    const want = Array.from({ length: columns }, (_, c) => {
+      const column = values.filter((_, i) => i % columns === c)
+      const mean = column.reduce((a, b) => a + b) / length
+      return column.reduce((a, value) => a + (value - mean) ** 2, 0) / (length - 1)
+    })
+    expect(largestError(await y.data(), want)).toBeLessThanOrEqual(4e-6 * largestMagnitude(want))
+  })
+})
+
+describe('mergeTeam', () => {
+  // Directly, because a software adapter never chooses teams of several subgroups.
+  const main = `
+    alias State = f32;
+    @group(0) @binding(0) var<storage, read_write> merged: array<State>;
+    fn merge(a: State, b: State) -> State { return a + b; }
+    @compute @workgroup_size(256)
+    fn main(@builtin(local_invocation_index) lane: u32) {
+      let once = mergeTeam(State(lane), lane);
+      merged[lane] = once + mergeTeam(State(lane * 1000u), lane);
+    }`
+  const { subgroupMinSize } = device.capabilities
+  const sources = [
+    { name: 'portable', code: teamWgsl, extensions: [] },
+    ...(subgroupMinSize > 1 ? [{ name: 'subgroup', code: teamSubgroupWgsl, extensions: ['subgroups'] as const }] : []),
+  ]
+  for (const { name, code, extensions } of sources) {
+    it.each([1, 2, 4, 8, 16, 32, 64, 128, 256])(`${name}: sums in teams of %d`, async (team) => {
+      const kernel: Kernel<number> = {
+        name: 'mergeTeam test',
+        variants: [
+          {
+            name,
+            wgsl: main,
+            extensions,
+            specialize: () => ({ constants: { TEAM: team, SUBGROUP: subgroupMinSize }, code }),
+            workgroups: () => 1,
+          },
+        ],
+      }
+      const merged = zeros(device, [256])
+      dispatch(device, { kernel, problem: team, inputs: [], outputs: [merged] })
+      const sum = (lane: number) => {
+        const first = lane - (lane % team)
+        return (team * (2 * first + team - 1)) / 2
+      }
+      expect([...(await merged.data())]).toEqual(Array.from({ length: 256 }, (_, lane) => 1001 * sum(lane)))
+    })
+  }
+})
 
 describe('beyond 65,535 workgroups', () => {
   const rows = 256 * 65_535 + 300

@@ -70,10 +70,10 @@ export function lanesOf(headDim: number, { software }: Capabilities): number {
 
 /**
  * Rows that a workgroup owns: what fits in `budget` vectors of workgroup memory, and no more than there are. Many rows
- * share each read of the other side; code for 32 takes long to compile and pays only where there are hundreds.
+ * share each read of the other side; code for 32 takes long to compile and pays only for long walks of large heads.
  */
 export function rowsOf(own: number, lanes: number, budget: number): number {
-  const most = own >= 256 ? 32 : 16
+  const most = own >= 256 && lanes >= 16 ? 32 : 16
   let rows = 1
   while (rows < most && rows < own && rows * 2 * lanes <= budget) rows *= 2
   return rows

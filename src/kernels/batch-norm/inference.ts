@@ -14,15 +14,15 @@ interface InferenceOptions extends AffineOptions {
 }
 
 const inverseOf = {
-  name: 'inverse deviation',
+  name: 'batchNorm inverse',
   arguments: ['variance'],
   expression: '1.0 / sqrt(variance + eps)',
   options: ['eps'],
 }
-const same = { name: 'mean as f32', arguments: ['x'], expression: 'x', options: [] }
-const scaled = { name: 'scaled gradient', arguments: ['g', 'inverse'], expression: 'g * inverse', options: [] }
+const same = { name: 'batchNorm mean', arguments: ['x'], expression: 'x', options: [] }
+const scaled = { name: 'batchNorm gradient', arguments: ['g', 'inverse'], expression: 'g * inverse', options: [] }
 const weighted = {
-  name: 'weighted gradient',
+  name: 'batchNorm weighted gradient',
   arguments: ['g', 'inverse', 'weight'],
   expression: 'g * inverse * weight',
   options: [],

@@ -52,25 +52,25 @@ export function checkBatch(
 }
 
 const update = {
-  name: 'running update',
+  name: 'batchNorm update',
   arguments: ['old', 'found'],
   expression: 'old + (found - old) * momentum',
   options: ['momentum'],
 }
 /** What the updated running mean and variance add to the gradient of the normalised values. */
 const shiftOfMean = {
-  name: 'shift of running mean',
+  name: 'batchNorm shift',
   arguments: ['shift', 'g', 'inverse'],
   expression: 'shift - factor * g / inverse',
   options: ['factor'],
 }
 const slopeOfVariance = {
-  name: 'slope of running variance',
+  name: 'batchNorm slope',
   arguments: ['slope', 'g', 'inverse'],
   expression: 'slope - factor * g / (inverse * inverse)',
   options: ['factor'],
 }
-const remain = { name: 'remain', arguments: ['g'], expression: 'g * share', options: ['share'] }
+const remain = { name: 'batchNorm remain', arguments: ['g'], expression: 'g * share', options: ['share'] }
 
 function reference(inputs: readonly ReferenceArray[], options: TrainingOptions): ReferenceArray[] {
   const { x, weight, bias, mean: runningMean, variance: runningVariance } = batchInputs(inputs, options)

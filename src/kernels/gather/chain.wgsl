@@ -1,9 +1,9 @@
 // Lists, for every place an index can name, the positions that name it: first step of a sum without float atomics.
 //
 // The index is [outer, length, inner]; position j of a line names place id of that line's `extent` places. `heads` and
-// `chains` form linked lists of positions + 1 (0 ends one) in whatever order the invocations arrive; next.wgsl puts them in order. `firsts` holds length - j of the
-// smallest position j. Both tables start as zeros, and 0 remains where nobody came. Indices outside [0, extent), and the
-// index `ignored`, are left out.
+// `chains` form linked lists of positions + 1 (0 ends one) in whatever order the invocations arrive; next.wgsl puts
+// them in order. `firsts` holds length - j of the smallest position j. Both tables start as zeros, and 0 remains where
+// nobody came. Indices outside [0, extent), and the index `ignored`, are left out.
 
 struct Params {
   count: u32,

@@ -107,9 +107,9 @@ const gatherOp = defineOp<AxisOption>({
 })
 
 /**
- * `y[.., j, ..] = x[.., index[.., j, ..], ..]` along `axis`, as PyTorch's gather: the index has the rank of `x`, and beyond
- * the axis at most its extents. An index outside the axis (negative ones too) reads 0. Gradients of one element named
- * several times add up in order, the same on every run.
+ * `y[.., j, ..] = x[.., index[.., j, ..], ..]` along `axis`, as PyTorch's gather: the index has the rank of `x`, and
+ * beyond the axis at most its extents. An index outside the axis (negative ones too) reads 0. Gradients of one element
+ * named several times add up in order, the same on every run.
  *
  * @throws ShapeError when the index does not fit.
  */
@@ -187,9 +187,9 @@ function scatterCases(axis: number, shape: Shape, index: Shape) {
 }
 
 /**
- * `x` with `src[.., j, ..]` added to `[.., index[.., j, ..], ..]` along `axis`. The index has the rank of `x` and beyond
- * the axis at most its extents; `src` at least those of the index. Sources whose index is outside the axis (negative ones
- * too) are ignored. Sums run in the order of the positions, the same on every run.
+ * `x` with `src[.., j, ..]` added to `[.., index[.., j, ..], ..]` along `axis`. The index has the rank of `x` and
+ * beyond the axis at most its extents; `src` at least those of the index. Sources whose index is outside the axis
+ * (negative ones too) are ignored. Sums run in the order of the positions, the same on every run.
  *
  * @throws ShapeError when the index or the source does not fit.
  */
@@ -254,9 +254,9 @@ const scatterOp = defineOp<AxisOption>({
 })
 
 /**
- * `x` with the elements `[.., index[.., j, ..], ..]` replaced by `src[.., j, ..]` along `axis`. Shapes, and indices outside
- * the axis, as for {@link scatterAdd}. Where several positions name one element the last of them wins, on every run, and
- * it alone gets the gradient.
+ * `x` with the elements `[.., index[.., j, ..], ..]` replaced by `src[.., j, ..]` along `axis`. Shapes, and indices
+ * outside the axis, as for {@link scatterAdd}. Where several positions name one element the last of them wins, on every
+ * run, and it alone gets the gradient.
  *
  * @throws ShapeError when the index or the source does not fit.
  */

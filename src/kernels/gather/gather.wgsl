@@ -2,8 +2,8 @@
 //   SHARED: index[j], one list for all lines (indexSelect, embedding)    else: index[o, j, i] (gather)
 //
 // x is [outer, extent, inner], y is [outer, length, inner]. Values move as bits: Element is f16, u32, or with SHARED a
-// vector of them, whose number then is `inner`. One invocation writes one Element of y. With CLAIMED only positions that
-// won their place count (the gradient of scatter): others give 0.
+// vector of them, whose number then is `inner`. One invocation writes one Element of y. The header's `won`
+// says which positions count: all, or in the gradient of scatter those that won their place; others give 0.
 
 struct Params {
   count: u32,

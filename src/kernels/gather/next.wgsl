@@ -1,8 +1,8 @@
 // following[n] = the next position of the same line with the same index, or `length`: second step, after chain.wgsl.
 //
-// Two searches run side by side and the first to end wins: a scan of the positions behind j, which ends after a few steps
-// where an index is frequent, and a walk of the index's whole list, which is short where it is rare. Either gives the same
-// answer, whatever the order of the list. About the square root of `length` steps for the worst random index.
+// Two searches run side by side and the first to end wins: a scan of the positions behind j, which ends after a few
+// steps where an index is frequent, and a walk of the index's whole list, which is short where it is rare. Either gives
+// the same answer, whatever the order of the list. About the square root of `length` steps for the worst random index.
 
 struct Params {
   count: u32,

@@ -1,7 +1,7 @@
 // y[o, a, i] = sourceAt(winner) where claim.wgsl found a winner, else x[o, a, i]
 //
-// Forward: the header's sourceAt reads src [outer, length, inner]. Gradient of x: x is dy and sourceAt is 0. Values move
-// as bits. One invocation writes one element.
+// Forward: the header's sourceAt reads src [outer, length, inner]. Gradient of x: x is dy and sourceAt is 0. Values
+// move as bits. One invocation writes one element.
 
 struct Params {
   count: u32,

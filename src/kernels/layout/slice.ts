@@ -107,8 +107,8 @@ const sliceOp = defineOp<SliceOptions>({
 })
 
 /**
- * A box of `x`: `ranges[i]` is `[start, stop, step]` of axis `i`, as in Python, with a step of 1 or more; axes without a
- * range are whole. Copies, except where the box is all of `x`.
+ * A box of `x`: `ranges[i]` is `[start, stop, step]` of axis `i`, as in Python, with a step of 1 or more; axes without
+ * a range are whole. Copies, except where the box is all of `x`.
  */
 export function slice(x: Tensor, ranges: readonly SliceRange[]): Tensor {
   return apply(sliceOp, [x], { ranges })

@@ -2,9 +2,9 @@
 // ("row"): a batch of 2-D transposes.
 //
 // A workgroup owns a tile of 32 rows x 32 columns: it reads along the source's contiguous axis, waits, and writes along
-// the target's, so that both sides touch whole cache lines. Tile lines are padded to 33 elements, which spreads a column
-// over all banks of workgroup memory. The batch index is the same for the whole workgroup.
-// Preconditions: Element is one element (f16, or u32 for all 4-byte types); workgroups from `tiles` on do nothing.
+// the target's, so that both sides touch whole cache lines. Tile lines are padded to 33 elements, which spreads a
+// column over all banks of workgroup memory. The batch index is the same for the whole workgroup. Preconditions:
+// Element is one element (f16, or u32 for all 4-byte types); workgroups from `tiles` on do nothing.
 
 struct Params {
   tiles: u32,

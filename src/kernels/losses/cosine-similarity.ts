@@ -14,15 +14,15 @@ interface CosineOptions {
 }
 
 /** With u = 1 / |a| and v = 1 / |b|: d cosine / da = b u v - a cosine u^2, the latter only where |a| is not below eps. */
-const across = { name: 'cosine across', arguments: ['g', 'u', 'v'], expression: 'g * u * v', options: [] }
+const across = { name: 'cosineSimilarity across', arguments: ['g', 'u', 'v'], expression: 'g * u * v', options: [] }
 const along = {
-  name: 'cosine along',
+  name: 'cosineSimilarity along',
   arguments: ['g', 'cosine', 'u'],
   expression: 'select(g * cosine * u * u, 0.0, u >= 1.0 / eps)',
   options: ['eps'],
 }
 const gradient = {
-  name: 'cosine gradient',
+  name: 'cosineSimilarity gradient',
   arguments: ['own', 'other', 'across', 'along'],
   expression: 'other * across - own * along',
   options: [],

@@ -23,7 +23,7 @@ export interface EntropyOptions {
 
 /** A mean over no labels at all is 0. */
 const divide = {
-  name: 'mean loss',
+  name: 'crossEntropy mean',
   arguments: ['sum', 'weight'],
   expression: 'select(sum / weight, 0.0, weight == 0.0)',
   options: [],
@@ -35,7 +35,7 @@ const targetGradient = {
   expression: 'factor * g * (largest - x + log(sum))',
   options: ['factor'],
 }
-const weigh = { name: 'weigh classes', arguments: ['x', 'weight'], expression: 'x * weight', options: [] }
+const weigh = { name: 'crossEntropy weigh', arguments: ['x', 'weight'], expression: 'x * weight', options: [] }
 
 const rowsShape = (shape: Shape, axis: number) => reducedShape('crossEntropy', shape, { axes: axis })
 

@@ -8,7 +8,7 @@ import { runMappedSum } from '../variance/mapped-sum.js'
 
 type NoOptions = Record<string, never>
 
-const product = { name: 'scaled loss gradient', arguments: ['g', 'scale'], expression: '2.0 * g * scale', options: [] }
+const product = { name: 'maskedMse scale', arguments: ['g', 'scale'], expression: '2.0 * g * scale', options: [] }
 const difference = (name: string, expression: string) => ({
   name: `maskedMse gradient ${name}`,
   arguments: ['a', 'b', 'm', 'g'],

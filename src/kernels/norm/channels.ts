@@ -104,7 +104,7 @@ export interface ChannelStatistics {
   readonly inverse: Tensor
 }
 
-const repeat = { name: 'repeat', arguments: ['x'], expression: 'x', options: [] }
+const repeat = { name: 'channelNorm repeat', arguments: ['x'], expression: 'x', options: [] }
 
 /** One value per group, `[samples, groups]`, as one per channel, `[samples, channels]`. */
 export function spreadGroups(context: KernelContext, values: Tensor, layout: ChannelLayout): Tensor {

@@ -1,8 +1,9 @@
 // Stochastic gradient descent, in place, in PyTorch's convention:
-//   d = g + weightDecay p;  b = momentum b + blend d;  p -= lr (NESTEROV ? d + momentum b : b)
+//   d = g + weightDecay p;  b = momentum b + blend d;  p -= lr (nesterov ? d + momentum b : b)
 //
-// blend is 1 - dampening, and 1 at the first step, where b starts as zeros. Without MOMENTUM there is no b, and p -= lr d.
-// One invocation owns four elements. The last vector may reach past the tensor, never past its buffer.
+// blend is 1 - dampening, and 1 at the first step, where b starts as zeros. Without momentum
+// there is no b, and p -= lr d; the header's `descent` tells the cases apart. One invocation owns four elements. The
+// last vector may reach past the tensor, never past its buffer.
 
 struct Params {
   count: u32, // vectors

@@ -1,4 +1,5 @@
-// partials[offset + group] = sum of value^2 over the workgroup's 16384 elements: first step of a norm over many tensors.
+// partials[offset + group] = sum of value^2 over the workgroup's 16384 elements: first step of a norm over many
+// tensors.
 //
 // Every tensor writes its own run of one array, so that no order of arrival matters; norm.wgsl adds the array up. 64
 // elements per lane, lanes side by side in memory, then a tree.

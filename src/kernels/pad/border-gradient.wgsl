@@ -1,8 +1,8 @@
 // dx[q] = sum of dy[p] over all positions p that border.wgsl fills from q.
 //
-// The transpose of border.wgsl without atomics: along each axis the positions that map to q are a short list (one inside,
-// up to three near a reflected or circular border) or a run (the replicated edge), and the sum goes through the product
-// of the lists in a fixed order. One invocation owns one element of dx. f32 accumulation.
+// The transpose of border.wgsl without atomics: along each axis the positions that map to q are a short list (one
+// inside, up to three near a reflected or circular border) or a run (the replicated edge), and the sum goes through the
+// product of the lists in a fixed order. One invocation owns one element of dx. f32 accumulation.
 
 struct Params {
   count: u32,

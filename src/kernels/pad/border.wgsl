@@ -1,9 +1,10 @@
 // bordered[p] = source[q] where every axis has q = fold(p - before): into the source's extent by MODE
 //   0 replicate: the nearest edge    1 reflect: mirrored at the edge element    2 circular: from the other end.
 //
-// Padding, cropping (before < 0) and rolling (circular, before = shift = -after). Axes that keep their extent were merged
-// on the host, and an innermost one of those became units of up to 16 bytes (Element). One invocation writes one unit.
-// Precondition: p - before lies in (-n, 2n - 1), for circular in [-n, 2n), so that one fold suffices; n is the extent.
+// Padding, cropping (before < 0) and rolling (circular, before = shift = -after). Axes that keep their extent were
+// merged on the host, and an innermost one of those became units of up to 16 bytes (Element). One invocation writes one
+// unit. Precondition: p - before lies in (-n, 2n - 1), for circular in [-n, 2n), so that one fold suffices; n is the
+// extent.
 
 struct Params {
   count: u32,

@@ -1,6 +1,6 @@
 // Numbers from random words. The transcendental functions are polynomials of our own: WGSL allows its sin and cos an
-// error of 2^-11, and every adapter has another one, while a seed should give the same numbers everywhere (here to a few
-// units in the last place).
+// error of 2^-11, and every adapter has another one, while a seed should give the same numbers everywhere (here to a
+// few units in the last place).
 
 // ln x for 2^-126 <= x: x = m 2^e with m near 1, ln m by the odd series in (m - 1) / (m + 1) (fdlibm's logf).
 fn logarithm(x: f32) -> f32 {
@@ -19,7 +19,8 @@ fn direction(k: u32) -> vec2<f32> {
   let quarter = (k + 0x200000u) >> 22u;
   let angle = f32(i32(k) - i32(quarter << 22u)) * (1.5707963268 / 4194304.0);
   let z = angle * angle;
-  let sine = angle + angle * z * (-0.16666666642 + z * (0.0083333293859 + z * (-0.00019839334836 + z * 2.7183114940e-6)));
+  let odd = z * (-0.16666666642 + z * (0.0083333293859 + z * (-0.00019839334836 + z * 2.7183114940e-6)));
+  let sine = angle + angle * odd;
   let cosine = 1.0 + z * (-0.49999999725 + z * (0.041666623324 + z * (-0.0013886763775 + z * 0.000024390448796)));
   switch (quarter & 3u) {
     case 0u: { return vec2<f32>(cosine, sine); }

@@ -99,8 +99,8 @@ export interface DropoutOptions {
 
 /**
  * Zeroes elements of `x` with probability `p` and multiplies the others by 1 / (1 - p). The mask is recomputed in the
- * backward pass from the generator's draw, and repeats under `checkpoint`. Returns `x` itself when there is nothing to do
- * (p = 0, or not training), and then draws nothing.
+ * backward pass from the generator's draw, and repeats under `checkpoint`. Returns `x` itself when there is nothing to
+ * do (p = 0, or not training), and then draws nothing.
  */
 export function dropout(x: Tensor, { p, generator, training = true }: DropoutOptions): Tensor {
   if (!training || p === 0) return x

@@ -1,6 +1,6 @@
-// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011), word for word the function of numeric/philox.ts: a counter and a key give
-// four random words. The counter is (vector, draw, 0, 0) and the key (seed, "voxg"), so that element n of a draw is word
-// n % 4 of vector n / 4 on every adapter and on the host.
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011), word for word the function of numeric/philox.ts: a counter and a
+// key give four random words. The counter is (vector, draw, 0, 0) and the key (seed, "voxg"), so that element n of a
+// draw is word n % 4 of vector n / 4 on every adapter and on the host.
 
 // High word of a 64-bit product, which WGSL lacks.
 fn multiplyHigh(a: u32, b: u32) -> u32 {

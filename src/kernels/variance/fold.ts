@@ -132,7 +132,7 @@ const leastWork = 32
 const enoughLanes = 131072
 
 function partsOf({ outer, length, inner }: Extents): number {
-  const team = inner === 1 ? Math.min(256, Math.ceil(length / 4)) : 1
+  const team = inner === 1 ? Math.max(1, Math.min(256, Math.ceil(length / 4))) : 1
   const wanted = Math.ceil(enoughLanes / Math.max(1, outer * inner * team))
   const possible = Math.floor(length / (leastWork * team))
   return Math.max(1, Math.min(wanted, possible, 4096))

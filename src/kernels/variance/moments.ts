@@ -21,7 +21,7 @@ export function runMoments(
   { mean, variance, inverseDeviation }: MomentsRequest,
 ): void {
   const wanted = [
-    mean && { name: 'means', tensor: mean, value: 'state.y' },
+    mean && { name: 'means', tensor: mean, value: 'state.w + state.y' },
     variance && { name: 'variances', tensor: variance.tensor, value: 'state.z / (state.x - params.options.x)' },
     inverseDeviation && {
       name: 'inverseDeviations',
