@@ -36,6 +36,17 @@ describe('crossEntropy', () => {
     expect(atLabel! / (-2 * Math.exp(-20))).toBeCloseTo(1, 5)
   })
 
+  it('passes NaN on', async () => {
+    const x = tensor(device, [1, Number.NaN, 3, 3, 2, 1], [2, 3], { requiresGrad: true })
+    const losses = crossEntropy(x, labels([0, 1]), { reduction: 'none' })
+    expect((await losses.data())[0]).toBeNaN()
+    expect((await losses.data())[1]).toBeCloseTo(1.407606, 5)
+    const [dx] = scope(() => gradients(losses, [x], { gradient: tensor(device, [1, 1]) }))
+    const values = [...(await dx!.data())]
+    expect(values.slice(0, 3).every(Number.isNaN)).toBe(true)
+    expect(values.slice(3).every(Number.isFinite)).toBe(true)
+  })
+
   it('names the shape that a target should have', () => {
     expect(() => crossEntropy(logits(), labels([1]))).toThrow(/has shape \[2\], got \[1\]/)
     expect(() => crossEntropy(logits(), tensor(device, [1, 2], [2, 1]))).toThrow(ShapeError)

@@ -63,10 +63,8 @@ fn main(
   for (var first = part * span; first < end; first += 4u * LANES) {
     let key = first + 4u * lane;
     let at = keyBase + four(key, end) * stride;
-    var score: array<vec4f, ROWS>;
-    for (var r = 0u; r < ROWS; r++) {
-      score[r] = vec4f();
-    }
+    // Set to 0 in so many words: Dawn 0.6.2 keeps what a variable of a loop's body held in the round before.
+    var score = array<vec4f, ROWS>();
     for (var d = 0u; d < COLUMNS; d++) {
       let k0 = Value(k[at.x + d]);
       let k1 = Value(k[at.y + d]);

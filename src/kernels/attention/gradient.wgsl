@@ -78,12 +78,9 @@ fn main(
   for (var first = part * span; first < end; first += 4u * LANES) {
     let walked = first + 4u * lane;
     let at = walkedBase + four(walked, end) * stride;
-    var left: array<vec4f, ROWS>;
-    var right: array<vec4f, ROWS>;
-    for (var r = 0u; r < ROWS; r++) {
-      left[r] = vec4f();
-      right[r] = vec4f();
-    }
+    // Set to 0 in so many words: Dawn 0.6.2 keeps what a variable of a loop's body held in the round before.
+    var left = array<vec4f, ROWS>();
+    var right = array<vec4f, ROWS>();
     for (var d = 0u; d < COLUMNS; d++) {
       let l0 = Value(walkedLeft[at.x + d]);
       let l1 = Value(walkedLeft[at.y + d]);

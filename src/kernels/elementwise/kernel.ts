@@ -12,7 +12,7 @@ import stridedWgsl from './strided.wgsl'
 
 /** A scalar function as WGSL: `expression` over the argument names and option names. */
 export interface ElementwiseFunction {
-  /** Identifies the function; functions of one name have one expression. */
+  /** Shown in messages and profiles. */
   readonly name: string
   readonly arguments: readonly string[]
   readonly expression: string
@@ -138,7 +138,7 @@ export function mergeAxes(name: string, output: Shape, inputs: readonly Shape[])
 }
 
 function problemKey({ fn, inputs, output }: ElementwiseProblem): string {
-  let key = `|${fn.name}|${output}`
+  let key = `|${fn.name}|${fn.expression}|${output}`
   for (const { dtype, single } of inputs) key += single ? `|${dtype}*` : `|${dtype}`
   return key
 }

@@ -67,10 +67,19 @@ fn geluTanhSlope(x: f32) -> f32 {
   return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * 0.7978845608 * (1.0 + 0.134145 * x * x);
 }
 
-// NaN wins. The test is on bits because compilers may assume that floats are never NaN.
+// A test on bits, because compilers may assume that floats are never NaN.
+fn isNotANumber(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// f(x), or x itself where that is NaN.
+fn keepNan(x: f32, result: f32) -> f32 {
+  return select(result, x, isNotANumber(x));
+}
+
+// NaN wins.
 fn larger(x: f32, y: f32) -> f32 {
-  let isNan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-  return select(select(y, x, x > y), x, isNan);
+  return select(select(select(y, x, x > y), y, isNotANumber(y)), x, isNotANumber(x));
 }
 
 // x minus the nearest multiple of pi/2, which is taken off in three parts (Cody and Waite), and the multiple's number.

@@ -22,7 +22,8 @@ function unary<Options extends ScalarOptions = Record<string, never>>(
     name,
     doc,
     arguments: ['x'],
-    forward,
+    // Some adapters lose NaN in exp, log and comparisons.
+    forward: more.integers ? forward : `keepNan(x, ${forward})`,
     ...(gradient === undefined ? {} : { gradients: [gradient] }),
     reference: ([x], options) => reference(x!, options),
     ...more,

@@ -17,7 +17,7 @@ fn foldBlock(first: Place, count: u32) -> State {
     if (i32(place.position) == wanted.hot) {
       weight += wanted.hotPart;
     }
-    state.y += exp(below);
+    state.y += exponential(below);
     state.z -= weight * below;
     state.w += weight;
     place = advance(place);

@@ -52,7 +52,7 @@ fn main(
   }
   for (var c = member; c < end; c += TEAM) {
     let index = base + c * params.inner;
-    let e = exp(f32(x[index]) - own.x);
+    let e = exponential(f32(x[index]) - own.x);
     own.y += e;
     own.z += select(e, 0.0, i32(c) == wanted.hot);
     own.w += spreadWeight(index, c, wanted);

@@ -3,6 +3,7 @@ import type { DType } from '../../engine/dtype.js'
 import { defineKernel } from '../../engine/kernel.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { declareArrays } from '../norm/bindings.js'
+import nanWgsl from '../softmax/nan.wgsl'
 import { type Extents, type KernelContext, runFold } from '../variance/fold.js'
 import { teamVariants } from '../variance/team.js'
 import crossEntropyWgsl from './cross-entropy.wgsl'
@@ -33,10 +34,10 @@ const emitLabels = (weighted: boolean, weights: boolean) => `
   let label = i32(labels[at]);
   let used = label != i32(params.options.y);
   let wrong = used && (label < 0 || u32(label) >= params.length);
-  losses[at] = state.z + state.w * log(state.y) + bitcast<f32>(select(0u, 0x7fc00000u, wrong));
+  losses[at] = state.z + state.w * logarithm(state.y) + bitcast<f32>(select(0u, 0x7fc00000u, wrong));
   ${weights ? `rowWeights[at] = select(0.0, ${weighted ? 'f32(classWeight[max(label, 0)])' : '1.0'}, used);` : ''}`
 
-const emitSoft = '  losses[at] = state.z + state.w * log(state.y);'
+const emitSoft = '  losses[at] = state.z + state.w * logarithm(state.y);'
 
 /** Records the loss of each row, and the weights for a mean over labels if asked for; f32 `[outer, inner]` each. */
 export function runRowLosses(context: KernelContext, call: CrossEntropyCall, losses: Tensor, weights?: Tensor): void {
@@ -47,7 +48,7 @@ export function runRowLosses(context: KernelContext, call: CrossEntropyCall, los
     fn: {
       name: `crossEntropy ${weighted} ${weights !== undefined}`,
       state: 'vec4<f32>',
-      merge: crossEntropyWgsl,
+      merge: `${nanWgsl}\n${crossEntropyWgsl}`,
       block: `${targetCode(target.dtype, weighted)}\n${blockWgsl}`,
       emit: soft ? emitSoft : emitLabels(weighted, weights !== undefined),
     },
@@ -92,6 +93,7 @@ const gradientKernel = defineKernel<GradientProblem>({
           { name: 'dx', type: 'Element', writes: true },
         ]),
         `fn gradientOf(row: u32) -> f32 { return gradients[${perRow ? 'row' : '0'}]; }`,
+        nanWgsl,
         targetCode(target, classWeight !== undefined),
       ].join('\n'),
     }),

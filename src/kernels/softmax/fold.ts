@@ -3,6 +3,7 @@ import type { Tensor } from '../../engine/tensor.js'
 import { type Extents, type KernelContext, runFold } from '../variance/fold.js'
 import logSumExpWgsl from './log-sum-exp.wgsl'
 import blockWgsl from './log-sum-exp-block.wgsl'
+import nanWgsl from './nan.wgsl'
 
 export interface ExponentialSums {
   readonly largest?: Tensor
@@ -12,7 +13,7 @@ export interface ExponentialSums {
   readonly logSumExp?: Tensor
 }
 
-const values = { largest: 'state.x', sum: 'state.y', logSumExp: 'state.x + log(state.y)' } as const
+const values = { largest: 'state.x', sum: 'state.y', logSumExp: 'state.x + logarithm(state.y)' } as const
 
 /** Records the sums of `x` over runs of axes. Exponents are never positive, whatever the magnitude of `x`. */
 export function runExponentialSums(
@@ -29,7 +30,7 @@ export function runExponentialSums(
     fn: {
       name: `exponential sums ${results.map(({ name }) => name).join()}`,
       state: 'vec2<f32>',
-      merge: logSumExpWgsl,
+      merge: `${nanWgsl}\n${logSumExpWgsl}`,
       block: blockWgsl,
       emit: results.map(({ name, tensor, value }) => `  ${name}[at] = ${tensor.dtype}(${value});`).join('\n'),
     },

@@ -4,6 +4,7 @@ import { defineKernel } from '../../engine/kernel.js'
 import { type TeamKernel, teamVariants } from '../variance/team.js'
 import { vectorCode, vectorTypes, vectorWidth } from '../variance/vector.js'
 import logSumExpWgsl from './log-sum-exp.wgsl'
+import nanWgsl from './nan.wgsl'
 import rowWgsl from './row.wgsl'
 import rowGradientWgsl from './row-gradient.wgsl'
 
@@ -14,6 +15,12 @@ export interface SoftmaxRows {
   readonly logarithm: boolean
 }
 
+/** `exponential` of a vector. */
+const exponentialsCode = (width: 1 | 4) => {
+  const parts = width === 4 ? [...'xyzw'].map((component) => `exponential(v.${component})`) : ['exponential(v)']
+  return `fn exponentials(v: Vector) -> Vector { return Vector(${parts.join(', ')}); }`
+}
+
 const rowKernel = (wgsl: string, code: string): TeamKernel<SoftmaxRows> => ({
   wgsl,
   rows: ({ rows }) => rows,
@@ -22,19 +29,19 @@ const rowKernel = (wgsl: string, code: string): TeamKernel<SoftmaxRows> => ({
   specialize: ({ length, dtype, logarithm }) => ({
     types: vectorTypes(vectorWidth(length), { Element: dtype }),
     constants: { LOGARITHM: logarithm },
-    code: `${vectorCode(vectorWidth(length))}\n${code}`,
+    code: [vectorCode(vectorWidth(length)), code, exponentialsCode(vectorWidth(length))].join('\n'),
   }),
   parameters: (writer, { rows, length }) => writer.u32(rows).u32(length / vectorWidth(length)),
 })
 
 export const softmaxKernel = defineKernel<SoftmaxRows>({
   name: 'softmax',
-  variants: teamVariants(rowKernel(rowWgsl, logSumExpWgsl)),
+  variants: teamVariants(rowKernel(rowWgsl, `${nanWgsl}\n${logSumExpWgsl}`)),
 })
 
 export const softmaxGradientKernel = defineKernel<SoftmaxRows>({
   name: 'softmaxGradient',
-  variants: teamVariants(rowKernel(rowGradientWgsl, '')),
+  variants: teamVariants(rowKernel(rowGradientWgsl, nanWgsl)),
 })
 
 /** Rows beyond this length are cut into parts when there are too few of them to keep a GPU busy. */

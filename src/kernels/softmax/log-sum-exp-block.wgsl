@@ -10,7 +10,7 @@ fn foldBlock(first: Place, count: u32) -> State {
   place = first;
   var sum = 0.0;
   for (var k = 0u; k < count; k++) {
-    sum += exp(f32(x[place.index]) - largest);
+    sum += exponential(f32(x[place.index]) - largest);
     place = advance(place);
   }
   return State(largest, sum);

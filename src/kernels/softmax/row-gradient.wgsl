@@ -44,7 +44,7 @@ fn main(
   for (var i = base + member; i < end; i += TEAM) {
     let gradient = Vector(dy[i]);
     if (LOGARITHM) {
-      dx[i] = Element(gradient - exp(Vector(y[i])) * rowSum);
+      dx[i] = Element(gradient - exponentials(Vector(y[i])) * rowSum);
     } else {
       dx[i] = Element(Vector(y[i]) * (gradient - rowSum));
     }

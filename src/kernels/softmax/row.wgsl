@@ -36,10 +36,10 @@ fn main(
   let own = largest(largestSeen);
   var sum = Vector();
   for (var i = base + member; i < end; i += TEAM) {
-    sum += exp(Vector(x[i]) - own);
+    sum += exponentials(Vector(x[i]) - own);
   }
   let state = mergeTeam(State(own, total(sum)), lane);
-  let logSum = log(state.y);
+  let logSum = logarithm(state.y);
   let scale = 1.0 / state.y;
   for (var i = base + member; i < end; i += TEAM) {
     let below = Vector(x[i]) - state.x;
