@@ -90,13 +90,15 @@ describe('tensors beyond the binding limit', () => {
       const x = tensor(
         device,
         Float32Array.from({ length: size }, (_, i) => i % 1000),
+        [size / 8, 8],
       )
-      return mul(affine(x, 2, 1), x)
+      const row = tensor(device, [0, 1, 2, 3, 4, 5, 6, 7])
+      return add(mul(affine(x, 2, 1), x), row)
     })
     const data = await y.data()
     y.dispose()
     for (const at of [0, 1, maxBindingBytes / 4 - 1, maxBindingBytes / 4, size - 1]) {
-      expect(data[at]).toBe((2 * (at % 1000) + 1) * (at % 1000))
+      expect(data[at]).toBe((2 * (at % 1000) + 1) * (at % 1000) + (at % 8))
     }
   })
 

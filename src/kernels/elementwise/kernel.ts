@@ -3,7 +3,7 @@ import { bytesPerElement, type DType } from '../../engine/dtype.js'
 import { LimitError } from '../../engine/errors.js'
 import { type DispatchRequest, defineKernel } from '../../engine/kernel.js'
 import type { ParameterWriter } from '../../engine/parameters.js'
-import type { Shape } from '../../engine/shape.js'
+import { type Shape, sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { elementWindows } from '../../engine/window.js'
 import flatWgsl from './flat.wgsl'
@@ -31,10 +31,25 @@ export interface ElementwiseCall {
 interface ElementwiseProblem {
   readonly fn: ElementwiseFunction
   readonly options: readonly number[]
-  readonly inputs: readonly { readonly dtype: DType; readonly single: boolean }[]
+  readonly inputs: readonly ElementwiseInput[]
   readonly output: DType
+  /** Elements of this window, and those in front of it. */
   readonly count: number
+  readonly first: number
   readonly layout: StridedLayout | undefined
+}
+
+/**
+ * How the flat kernel finds an input's vector for output vector `v`: at `v` itself; always element 0; a row of `own`
+ * elements over and over; or element `(4 v / inner) % own` four times. `any` needs the strided kernel.
+ */
+type Access = 'full' | 'single' | 'row' | 'column' | 'any'
+
+interface ElementwiseInput {
+  readonly dtype: DType
+  readonly access: Access
+  readonly own: number
+  readonly inner: number
 }
 
 interface StridedLayout {
@@ -54,7 +69,21 @@ export const elementwiseKernel = defineKernel<ElementwiseProblem>({
       supports: (_, { layout }) => layout === undefined,
       key: problemKey,
       specialize: (problem) => ({ types: halfTypes(problem), code: flatCode(problem) }),
-      parameters: (writer, { count, options }) => writeOptions(writer.u32(Math.ceil(count / 4)), options),
+      parameters: (writer, { count, first, options, inputs }) => {
+        writeOptions(writer.u32(Math.ceil(count / 4)), options)
+        writer
+          .u32(first / 4)
+          .vectors(
+            inputs.map(({ own }) => own),
+            4,
+            1,
+          )
+          .vectors(
+            inputs.map(({ inner }) => inner),
+            4,
+            1,
+          )
+      },
       workgroups: ({ count }) => Math.ceil(count / 1024),
     },
     {
@@ -82,33 +111,42 @@ export function runElementwise(
   run: (request: DispatchRequest<ElementwiseProblem>) => void,
 ): void {
   const { fn, options, inputs, output } = call
-  const flat = inputs.every(({ size }) => size === output.size || size === 1)
-  const problem: Omit<ElementwiseProblem, 'count'> = {
-    fn,
-    options,
-    inputs: inputs.map(({ dtype, size }) => ({ dtype, single: flat && size === 1 && output.size !== 1 })),
-    output: output.dtype,
-    layout: flat
-      ? undefined
-      : mergeAxes(
-          fn.name,
-          output.shape,
-          inputs.map(({ shape }) => shape),
-        ),
-  }
-  if (!flat) {
-    run({ kernel: elementwiseKernel, problem: { ...problem, count: output.size }, inputs, outputs: [output] })
+  const accesses = inputs.map((input) => accessOf(input, output.shape))
+  const strided = accesses.some(({ access }) => access === 'any')
+  const problem = { fn, options, inputs: accesses, output: output.dtype }
+  if (strided) {
+    const shapes = inputs.map(({ shape }) => shape)
+    const layout = mergeAxes(fn.name, output.shape, shapes)
+    run({
+      kernel: elementwiseKernel,
+      problem: { ...problem, count: output.size, first: 0, layout },
+      inputs,
+      outputs: [output],
+    })
     return
   }
   const widest = Math.max(...[...inputs, output].map(({ dtype }) => bytesPerElement(dtype)))
   for (const window of elementWindows(output.size, widest, output.device.capabilities.maxBindingBytes)) {
     run({
       kernel: elementwiseKernel,
-      problem: { ...problem, count: window.count },
-      inputs: inputs.map((input, i) => (problem.inputs[i]!.single ? input : window.of(input))),
+      problem: { ...problem, count: window.count, first: window.start, layout: undefined },
+      inputs: inputs.map((input, i) => (accesses[i]!.access === 'full' ? window.of(input) : input)),
       outputs: [window.of(output)],
     })
   }
+}
+
+function accessOf({ dtype, shape, size }: Tensor, output: Shape): ElementwiseInput {
+  const input = (access: Access, own = 1, inner = 1): ElementwiseInput => ({ dtype, access, own, inner })
+  if (size === sizeOf(output)) return input('full')
+  if (size === 1) return input('single')
+  const lead = output.length - shape.length
+  const first = shape.findIndex((extent) => extent !== 1)
+  const last = shape.findLastIndex((extent) => extent !== 1)
+  for (let axis = first; axis <= last; axis++) if (shape[axis] !== output[axis + lead]) return input('any')
+  const inner = sizeOf(output.slice(last + 1 + lead))
+  if (inner === 1 && size % 4 === 0) return input('row', size / 4)
+  return inner % 4 === 0 ? input('column', size, inner / 4) : input('any')
 }
 
 /** Merges neighbouring axes over which every input either steps contiguously or not at all. */
@@ -139,7 +177,7 @@ export function mergeAxes(name: string, output: Shape, inputs: readonly Shape[])
 
 function problemKey({ fn, inputs, output }: ElementwiseProblem): string {
   let key = `|${fn.name}|${fn.expression}|${output}`
-  for (const { dtype, single } of inputs) key += single ? `|${dtype}*` : `|${dtype}`
+  for (const { dtype, access } of inputs) key += `|${dtype} ${access}`
   return key
 }
 
@@ -151,7 +189,7 @@ function halfTypes({ inputs, output }: ElementwiseProblem): Record<string, strin
 
 function writeOptions(writer: ParameterWriter, options: readonly number[]): ParameterWriter {
   writer.u32(0).u32(0).u32(0)
-  for (let i = 0; i < 4; i++) writer.f32(options[i] ?? 0)
+  for (let i = 0; i < 3; i++) writer.f32(options[i] ?? 0)
   return writer
 }
 
@@ -177,19 +215,31 @@ function bindings(inputs: readonly string[], output: string): string[] {
   ]
 }
 
+/** The vector of input `k` for output vector `i`, as WGSL. */
+function vectorOf({ dtype, access }: ElementwiseInput, k: number): string {
+  const type = `vec4<${valueType(dtype)}>`
+  const splat = (index: string) => `${type}(${valueType(dtype)}(input${k}[${index}]))`
+  switch (access) {
+    case 'single':
+      return splat('0')
+    case 'row':
+      return `${type}(input${k}[(i + params.first) % params.own[${k}]])`
+    case 'column':
+      return splat(`((i + params.first) / params.inner[${k}]) % params.own[${k}]`)
+    default:
+      return `${type}(input${k}[i])`
+  }
+}
+
 function flatCode(problem: ElementwiseProblem): string {
   const { inputs, output } = problem
-  const types = inputs.map(({ dtype, single }) => (single ? dtype : `vec4<${dtype}>`))
-  const loads = inputs.map(({ dtype, single }, k) => {
-    const element = single ? `input${k}[0]` : `input${k}[i]`
-    return `  let v${k} = vec4<${valueType(dtype)}>(${single ? `${valueType(dtype)}(${element})` : element});`
-  })
+  const types = inputs.map(({ dtype, access }) => (access === 'full' || access === 'row' ? `vec4<${dtype}>` : dtype))
   const lanes = [...'xyzw'].map((lane) => `compute(${inputs.map((_, k) => `v${k}.${lane}`).join(', ')})`)
   return [
     ...bindings(types, `vec4<${output}>`),
     computeFunction(problem),
     `fn computeVector(i: u32) -> vec4<${output}> {`,
-    ...loads,
+    ...inputs.map((input, k) => `  let v${k} = ${vectorOf(input, k)};`),
     `  return vec4<${output}>(${lanes.join(', ')});`,
     '}',
   ].join('\n')

@@ -170,7 +170,22 @@ function casesOf<Options extends ScalarOptions>(row: ElementwiseRow<Options>): O
   const shapes: (readonly Shape[])[] =
     row.arguments.length === 1
       ? [[[7]], [[3, 5, 4]]]
-      : [row.arguments.map(() => [2, 6]), row.arguments.map((_, i) => ([[3, 1, 4], [2, 1], [1]] as const)[i]!)]
+      : [
+          row.arguments.map(() => [2, 6]),
+          // Strided; a row and a number; a column and a row.
+          row.arguments.map((_, i) => ([[3, 1, 4], [2, 1], [1]] as const)[i]!),
+          row.arguments.map((_, i) => ([[3, 4, 8], [8], []] as const)[i]!),
+          row.arguments.map(
+            (_, i) =>
+              (
+                [
+                  [2, 3, 8],
+                  [3, 1],
+                  [3, 8],
+                ] as const
+              )[i]!,
+          ),
+        ]
   const examples = row.examples ?? [{} as Options]
   return [
     ...examples.flatMap((options, e) =>
