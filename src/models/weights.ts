@@ -89,7 +89,12 @@ function draw(model: ParameterScope, { declaration }: Parameter, generator: Gene
       return randomNormal(device, shape, { generator, std: initial.std })
     case 'truncatedNormal':
       // Bounds are given in deviations.
-      return truncatedNormal(device, shape, { generator, std: initial.std, low: -2 / initial.std, high: 2 / initial.std })
+      return truncatedNormal(device, shape, {
+        generator,
+        std: initial.std,
+        low: -2 / initial.std,
+        high: 2 / initial.std,
+      })
     case 'uniform':
       return randomUniform(device, shape, { generator, low: -initial.bound, high: initial.bound })
   }
