@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { DataError } from '../data/index.js'
 import { VoxgradError } from '../engine/index.js'
+import { WeightsError } from '../models/index.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
@@ -28,7 +29,9 @@ const program = new Command('voxgrad')
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const expected = error instanceof VoxgradError || error instanceof DataError || isSystemError(error)
-  console.error(expected ? `voxgrad: ${(error as Error).message}` : error)
+  // A whole model's worth of names is for programs; a terminal gets the first few.
+  const message = error instanceof WeightsError ? error.summary(6) : (error as Error)?.message
+  console.error(expected ? `voxgrad: ${message}` : error)
   return 1
 }
 

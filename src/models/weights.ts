@@ -22,8 +22,40 @@ export interface LoadOptions {
   readonly tolerate?: ((name: string) => boolean) | undefined
 }
 
+/** What is wrong with some weights, tensor by tensor. */
+export interface WeightProblems {
+  readonly missing: readonly string[]
+  readonly extra: readonly string[]
+  /** As in `NAME is 2x1, not 48`. */
+  readonly misshapen: readonly string[]
+}
+
 /** Weights that do not fit a model; the message lists every missing, extra and misshapen tensor. */
-export class WeightsError extends VoxgradError {}
+export class WeightsError extends VoxgradError {
+  readonly path: string
+  readonly problems: WeightProblems
+
+  constructor(path: string, problems: WeightProblems) {
+    super(describeProblems(path, problems, Number.POSITIVE_INFINITY))
+    this.path = path
+    this.problems = problems
+  }
+
+  /** The message with at most `limit` tensors of each kind, for a terminal. */
+  summary(limit: number): string {
+    return describeProblems(this.path, this.problems, limit)
+  }
+}
+
+function describeProblems(path: string, problems: WeightProblems, limit: number): string {
+  const kinds = Object.entries(problems) as [string, readonly string[]][]
+  const parts = kinds.flatMap(([kind, list]) => {
+    if (list.length === 0) return []
+    const more = list.length > limit ? `, and ${list.length - limit} more` : ''
+    return [`${list.length} ${kind}: ${list.slice(0, limit).join(', ')}${more}`]
+  })
+  return `${path}: does not fit the model. ${parts.join('; ')}. Give the configuration that these weights were made with`
+}
 
 /**
  * Loads every parameter, tensor by tensor, so that the host never holds more than one. Checks all names and shapes
@@ -59,15 +91,9 @@ function checkWeights(
     const want = declaration.shape.join('x')
     return got === want ? [] : [`${name} is ${got}, not ${want}`]
   })
-  const problems = [
-    ['missing', missing],
-    ['extra', extra],
-    ['misshapen', misshapen],
-  ] as const
-  const found = problems.filter(([, list]) => list.length > 0)
-  if (found.length === 0) return
-  const text = found.map(([kind, list]) => `${list.length} ${kind}: ${list.join(', ')}`).join('; ')
-  throw new WeightsError(`${source.path}: does not fit the model. ${text}`)
+  if (missing.length + extra.length + misshapen.length > 0) {
+    throw new WeightsError(source.path, { missing, extra, misshapen })
+  }
 }
 
 /** Random parameters as the model's publication starts them; the same for a seed on every adapter. */

@@ -28,7 +28,7 @@ async function main(): Promise<number> {
   if (values.profile !== 'safe' && values.profile !== 'fast') throw new Error(`--profile is safe or fast. ${usage}`)
   const cases = findCases(positionals, {
     families: values.family?.split(','),
-    op: values.op === undefined ? undefined : new RegExp(`^(?:${values.op}).*$`),
+    op: values.op === undefined ? undefined : new RegExp(values.op),
   })
   if (values.list) {
     for (const { row } of cases) console.log(`${row.family}  ${row.op}  ${row.id}`)

@@ -29,7 +29,7 @@ export interface GoldenCase {
 
 export interface Selection {
   readonly families?: readonly string[] | undefined
-  /** Matched against the whole `op`. */
+  /** Searched for in `op`. */
   readonly op?: RegExp | undefined
 }
 
