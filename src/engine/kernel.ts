@@ -200,26 +200,23 @@ export class PipelineCache {
     inputs: DispatchRequest<P>['inputs'],
     outputs: DispatchRequest<P>['outputs'],
   ): GPUBindGroup {
-    const limit = this.#device.capabilities.maxBindingBytes
+    const bindings = [...inputs, ...outputs]
     let key = `${inputs.length}|${outputs.length}`
-    const resources: { buffer: GPUBuffer; offset: number; size: number }[] = []
-    for (const binding of [...inputs, ...outputs]) {
-      const window = 'tensor' in binding
-      const { buffer } = (window ? binding.tensor : binding).storage
-      const offset = window ? binding.byteOffset : 0
-      // Whole buffers where possible: tensors of other shapes in the same buffer then share the bind group.
-      const size = window ? roundToVector(binding.byteLength) : Math.min(buffer.byteLength, limit)
-      if (binding.byteLength > limit) throw this.#bindingError(kernel.name, binding.byteLength)
-      key += `,${buffer.id}`
-      if (window) key += `+${offset}:${size}`
-      resources.push({ buffer: buffer.gpu, offset, size })
+    for (const binding of bindings) {
+      if (binding.byteLength > this.#device.capabilities.maxBindingBytes) {
+        throw this.#bindingError(kernel.name, binding.byteLength)
+      }
+      key +=
+        'tensor' in binding
+          ? `,${binding.tensor.storage.buffer.id}+${binding.byteOffset}:${binding.byteLength}`
+          : `,${binding.storage.buffer.id}`
     }
     const known = this.#bindGroups.get(key)
     if (known) return known
     if (this.#bindGroups.size >= bindGroupLimit) this.#bindGroups.clear()
     const group = this.#device.gpu.createBindGroup({
       layout: this.#layout(inputs.length, outputs.length).group,
-      entries: resources.map((resource, binding) => ({ binding, resource })),
+      entries: bindings.map((tensor, binding) => ({ binding, resource: this.#resource(tensor) })),
     })
     this.#bindGroups.set(key, group)
     return group
@@ -287,6 +284,16 @@ export class PipelineCache {
     const layout = { group, pipeline }
     this.#layouts.set(key, layout)
     return layout
+  }
+
+  #resource(binding: Tensor | TensorWindow): GPUBufferBinding {
+    if ('tensor' in binding) {
+      const { tensor, byteOffset, byteLength } = binding
+      return { buffer: tensor.storage.buffer.gpu, offset: byteOffset, size: roundToVector(byteLength) }
+    }
+    // Whole buffers where possible: tensors of other shapes in the same buffer then share the bind group.
+    const { gpu, byteLength } = binding.storage.buffer
+    return { buffer: gpu, size: Math.min(byteLength, this.#device.capabilities.maxBindingBytes) }
   }
 
   #bindingError(kernel: string, bytes: number): LimitError {
