@@ -65,6 +65,7 @@ async function main() {
   say(`Vulkan loader: from ${loader.origin}, glibc ${loader.glibc}`)
   writeFileSync(join(staging, 'lib', 'libvulkan.so.1'), loader.data, { mode: 0o755 })
   cpSync(new URL('./bundle/run.sh', import.meta.url), join(staging, 'run.sh'))
+  cpSync(join(ROOT, 'LICENSE'), join(staging, 'LICENSE'))
 
   const tar = tarOf(staging, NAME, dateOfCheckout())
   rmSync(staging, { recursive: true })

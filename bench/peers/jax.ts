@@ -4,7 +4,7 @@ import { withNavigatorGpu } from './adapter.js'
 import { channelsFirst, channelsLast, type HostArray, headsOutside, permute } from './layouts.js'
 import { attentionOptions, causalMask, convolutionGeometry, rowNorm, softmaxAxis, transposes } from './options.js'
 import { loadPackage } from './packages.js'
-import { orUnsupported } from './unsupported.js'
+import { orUnsupported } from './prepared.js'
 
 /** Every use consumes an array, unless it is of a fresh `ref`. */
 interface JaxArray {

@@ -1,10 +1,10 @@
 /** Cases as ONNX graphs. Every input is a graph input, weights too: nothing is folded or packed ahead of the clock. */
 
 import type { PeerCase } from '../peer.js'
-import { channelsFirst, channelsLast, type HostArray, permute, sizeOf } from './layouts.js'
+import { channelsFirst, channelsLast, type HostArray, headsOutside, permute, sizeOf } from './layouts.js'
 import type { OnnxGraph, OnnxNode, OnnxType } from './onnx-model.js'
-import { attentionOptions, convolutionGeometry, rowNorm, softmaxAxis, transposes } from './options.js'
-import type { Unsupported } from './unsupported.js'
+import { attentionOptions, causalMask, convolutionGeometry, rowNorm, softmaxAxis, transposes } from './options.js'
+import type { Unsupported } from './prepared.js'
 
 export interface OnnxCase {
   readonly graph: OnnxGraph
@@ -18,7 +18,7 @@ export interface OnnxCase {
 
 type Inputs = PeerCase['inputs']
 
-/** What one kind of case becomes; its input names are `a`, `b`, `c` in order, and the output is `y`. */
+/** What one kind of case becomes; its inputs are named `a`, `b`, `c` … in order, and the output is `y`. */
 interface Plan {
   readonly nodes: readonly OnnxNode[]
   readonly inputs: readonly HostArray[]
@@ -26,12 +26,41 @@ interface Plan {
   readonly note?: string
 }
 
-const names = ['a', 'b', 'c'] as const
+const names = ['a', 'b', 'c', 'd', 'e'] as const
 const onnxTypes: Readonly<Record<PeerCase['dtype'], OnnxType>> = { f32: 'float32', f16: 'float16' }
 
 export function onnxCase(problem: PeerCase): OnnxCase | Unsupported {
   if (problem.direction === 'backward') return { unsupported: 'inference only' }
-  const { nodes, inputs, restore = (output) => output, note = '' } = plans[problem.kind](problem.inputs, problem)
+  return caseOf(plans[problem.kind](problem.inputs, problem), problem)
+}
+
+/** Attention as two products and a softmax, with q and v as `[B, H, T, hd]` and k as `[B, H, hd, T]`. */
+export function composedAttention(problem: PeerCase): OnnxCase {
+  const { scale, causal } = attentionOptions(problem)
+  const [q, k, v] = problem.inputs
+  const factor = { data: Float32Array.of(scale), shape: [1] }
+  const masked: OnnxNode = { op: 'Add', inputs: ['scaled', 'e'], output: 'scores' }
+  const plan: Plan = {
+    inputs: [
+      permute(q!, headsOutside),
+      permute(k!, [0, 2, 3, 1]),
+      permute(v!, headsOutside),
+      factor,
+      ...(causal ? [causalMask(problem)] : []),
+    ],
+    nodes: [
+      { op: 'MatMul', inputs: ['a', 'b'], output: 'products' },
+      { op: 'Mul', inputs: ['products', 'd'], output: 'scaled' },
+      ...(causal ? [masked] : []),
+      { op: 'Softmax', inputs: [causal ? 'scores' : 'scaled'], output: 'weights', attributes: { axis: { int: 3 } } },
+      { op: 'MatMul', inputs: ['weights', 'c'], output: 'y' },
+    ],
+    restore: (output) => permute(output, headsOutside),
+  }
+  return caseOf(plan, problem)
+}
+
+function caseOf({ nodes, inputs, restore = (output) => output, note = '' }: Plan, problem: PeerCase): OnnxCase {
   const type = onnxTypes[problem.dtype]
   return {
     graph: {
@@ -100,7 +129,7 @@ const plans: Readonly<Record<PeerCase['kind'], (inputs: Inputs, problem: PeerCas
     }
     return {
       inputs: inputs.map(({ data, shape }) => ({ data, shape: [shape[0]!, shape[1]!, shape[2]! * shape[3]!] })),
-      nodes: [{ op: 'MultiHeadAttention', domain: 'com.microsoft', inputs: names, output: 'y', attributes }],
+      nodes: [{ op: 'MultiHeadAttention', domain: 'com.microsoft', inputs: ['a', 'b', 'c'], output: 'y', attributes }],
       restore: ({ data }) => ({ data, shape: [batch, queries, heads, headSize] }),
     }
   },

@@ -4,7 +4,7 @@ import { withNavigatorGpu } from './adapter.js'
 import { type HostArray, headsOutside, outputChannelLast, permute } from './layouts.js'
 import { attentionOptions, causalMask, convolutionGeometry, rowNorm, softmaxAxis, transposes } from './options.js'
 import { loadPackage } from './packages.js'
-import type { Unsupported } from './unsupported.js'
+import type { Unsupported } from './prepared.js'
 
 interface TfTensor {
   readonly shape: number[]

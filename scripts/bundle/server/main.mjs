@@ -21,7 +21,7 @@ const say = (line) => process.stdout.write(`== ${line}\n`)
 /**
  * The first environment with a GPU; otherwise the first with any adapter at all.
  * @param {string} scratch
- * @returns {{ env: Record<string, string>, lines: string[] } | null}
+ * @returns {{ env: Record<string, string> | null, lines: string[] }} lines: what was tried
  */
 function chooseEnvironment(scratch) {
   const lines = []
@@ -35,7 +35,7 @@ function chooseEnvironment(scratch) {
     if (adapter && !adapter.software) return { env, lines }
     if (adapter) fallback ??= env
   }
-  return fallback && { env: fallback, lines }
+  return { env: fallback, lines }
 }
 
 /**
@@ -107,11 +107,10 @@ async function main() {
   mkdirSync(RESULTS, { recursive: true })
   const scratch = mkdtempSync(join(tmpdir(), 'voxgrad-'))
   try {
-    const found = chooseEnvironment(scratch)
-    if (!found)
+    const { env, lines } = chooseEnvironment(scratch)
+    describeMachine(lines, env ?? {})
+    if (!env)
       throw new Error('no WebGPU adapter: is the GPU driver there, with its Vulkan part? (nvidia: libGLX_nvidia.so.0)')
-    const { env, lines } = found
-    describeMachine(lines, env)
     const summary = []
     for (const step of stepsOf(options, { cases: join(APP, 'test', 'golden', 'cases'), results: RESULTS })) {
       const status = existsSync(join(APP, step.program)) ? await run(step, env) : 1
