@@ -28,13 +28,15 @@ export interface Selection {
 
 /** Largest work that is measured on a software adapter: a second or so per execution; for `--quick` a few hundredths. */
 const softwareBudget: Work = { flops: 4e9, bytes: 1e9 }
-const quickBudget: Work = { flops: 4e8, bytes: 1.3e8 }
+const quickBudget: Work = { flops: 4e8, bytes: 7e7 }
+/** Operations per byte from which on a case is a matter of arithmetic on any adapter. */
+const computeIntensity = 8
 
 /** Bench cases of an operation: its own, then those that the field compares engines by. */
 export function benchCasesOf(op: AnyOp): OpCase<unknown>[] {
   const own = op.cases.filter(({ bench }) => bench)
   const names = new Set(own.map(({ name }) => name))
-  const conventional = (conventionalCases[op.name] ?? []) as readonly OpCase<unknown>[]
+  const conventional = conventionalCases[op.name] ?? []
   return [...own, ...conventional.filter(({ name }) => !names.has(name))]
 }
 
@@ -48,7 +50,10 @@ export function selectCases(ops: readonly AnyOp[], selection: Selection): BenchC
     const tests = benchCasesOf(op)
     const quick = quickSelection(op, tests)
     return tests
-      .filter((test) => !selection.quick || quick.has(test) || isExplicit(op, test, selection.filter))
+      .filter(
+        (test) =>
+          !selection.quick || quick.has(test) || isExplicit(`${op.name}/${test.name}`, op.name, selection.filter),
+      )
       .flatMap((test) => selection.dtypes.map((dtype) => benchCase(op, test, dtype, selection)))
       .filter(({ directions }) => directions.length > 0)
   })
@@ -57,10 +62,14 @@ export function selectCases(ops: readonly AnyOp[], selection: Selection): BenchC
 function benchCase(op: AnyOp, test: OpCase<unknown>, dtype: FloatType, selection: Selection): BenchCase {
   const name = `${op.name}/${test.name}`
   const typed = dtype === 'f32' || test.inputs.some((input) => (input.dtype ?? 'f32') === 'f32')
-  // Under --quick a gradient is measured in f32 only: its f16 run takes the same kernels with narrower loads.
-  const wantsBackward = hasBackward(op, test) && (!selection.quick || dtype === 'f32' || selection.filter !== undefined)
-  const all: Direction[] = typed ? ['forward', ...(wantsBackward ? (['backward'] as const) : [])] : []
   const work = forwardWork(op, test, dtype)
+  // What a filter asks for is all there. Else --quick measures f16 where it changes the arithmetic, and forward only.
+  const brief = selection.quick && selection.filter === undefined && dtype === 'f16'
+  const wanted = typed && !(brief && work.flops < computeIntensity * work.bytes)
+  const all: Direction[] = [
+    ...(wanted ? (['forward'] as const) : []),
+    ...(wanted && !brief && hasBackward(op, test) ? (['backward'] as const) : []),
+  ]
   return {
     op,
     test,
@@ -68,22 +77,26 @@ function benchCase(op: AnyOp, test: OpCase<unknown>, dtype: FloatType, selection
     dtype,
     directions: all.filter((direction) => selection.filter?.test(rowLabel(name, direction, dtype)) ?? true),
     work,
-    skip: skipReason(op, test, work, selection),
+    skip: skipReason(name, op.name, work, selection),
   }
 }
 
-function skipReason(op: AnyOp, test: OpCase<unknown>, work: Work, selection: Selection): string | undefined {
-  if (!selection.software || isExplicit(op, test, selection.filter)) return undefined
+function skipReason(name: string, op: string, work: Work, selection: Selection): string | undefined {
+  if (!selection.software || isExplicit(name, op, selection.filter)) return undefined
   const budget = selection.quick ? quickBudget : softwareBudget
   return fits(work, budget) ? undefined : 'too large for a software adapter'
 }
 
 const fits = (work: Work, budget: Work): boolean => work.flops <= budget.flops && work.bytes <= budget.bytes
 
-/** Whether the filter names this very case, and not merely its operation. */
-function isExplicit(op: AnyOp, test: OpCase<unknown>, filter: RegExp | undefined): boolean {
-  if (!filter) return false
-  return filter.test(test.name) || (filter.source.includes('/') && filter.test(`${op.name}/${test.name}`))
+/** Whether the filter names this very case, to its end, and not merely its operation or the cases that begin alike. */
+export function isExplicit(name: string, group: string, filter: RegExp | undefined): boolean {
+  const directions = ['forward', 'backward', 'model']
+  const labels = directions.flatMap((direction) => ['f32', 'f16'].map((dtype) => rowLabel(name, direction, dtype)))
+  return labels.some((label) => {
+    const match = filter?.exec(label)
+    return match != null && match.index <= group.length + 1 && match.index + match[0].length >= name.length
+  })
 }
 
 /** The cheapest case of an operation, and those that are always in. */

@@ -6,6 +6,7 @@
  * is read (`TOP_OF_PIPE`), while earlier kernels may still run; that of its end waits for everything before it
  * (`BOTTOM_OF_PIPE`). Two ends enclose exactly the kernels recorded between them.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Device } from '../src/engine/index.js'
 
 /** Work that is recorded synchronously. */
@@ -17,8 +18,22 @@ export interface Task {
 
 export interface Clock {
   readonly kind: 'timestamp' | 'wall'
-  /** Milliseconds of each task, in order. */
-  time(tasks: readonly Task[]): Promise<number[]>
+  /**
+   * Milliseconds of each task, in order. `expectedMs` is about what all of them take together, without what comes before
+   * each: most of it is slept through, because Dawn polls while it waits, and on a software adapter the poll takes a core
+   * from the very work that is measured.
+   */
+  time(tasks: readonly Task[], expectedMs?: number): Promise<number[]>
+}
+
+/** Part of the expected time that is slept through; the rest is waited for. */
+const sleptShare = 0.8
+/** Shorter sleeps are not worth the timer's jitter. */
+const leastSleepMs = 4
+
+async function sleepThrough(expectedMs: number): Promise<void> {
+  const ms = sleptShare * expectedMs
+  if (ms >= leastSleepMs) await sleep(ms)
 }
 
 /** Half of what a query set may hold. */
@@ -33,15 +48,16 @@ export class TimestampClock implements Clock {
     this.#device = device
   }
 
-  async time(tasks: readonly Task[]): Promise<number[]> {
+  async time(tasks: readonly Task[], expectedMs = 0): Promise<number[]> {
     const times: number[] = []
     for (let first = 0; first < tasks.length; first += tasksPerSet) {
-      times.push(...(await this.#timeSome(tasks.slice(first, first + tasksPerSet))))
+      const some = tasks.slice(first, first + tasksPerSet)
+      times.push(...(await this.#timeSome(some, (expectedMs * some.length) / tasks.length)))
     }
     return times
   }
 
-  async #timeSome(tasks: readonly Task[]): Promise<number[]> {
+  async #timeSome(tasks: readonly Task[], expectedMs: number): Promise<number[]> {
     const device = this.#device
     this.#querySet ??= device.gpu.createQuerySet({ type: 'timestamp', count: 2 * tasksPerSet })
     const querySet = this.#querySet
@@ -58,6 +74,7 @@ export class TimestampClock implements Clock {
       // beyond what a driver's watchdog allows.
       device.flush()
     }
+    await sleepThrough(expectedMs)
     const stamps = await device.resolveTimestamps(querySet, 2 * tasks.length)
     // Errors of the kernels measured surface here, not in a later, innocent case.
     await device.sync()
@@ -73,7 +90,7 @@ export class WallClock implements Clock {
     this.#device = device
   }
 
-  async time(tasks: readonly Task[]): Promise<number[]> {
+  async time(tasks: readonly Task[], expectedMs = 0): Promise<number[]> {
     const times: number[] = []
     for (const { before, run } of tasks) {
       before?.()
@@ -81,6 +98,8 @@ export class WallClock implements Clock {
       // Recording is outside: it is measured by rows of its own, and overlaps with execution in real use.
       run()
       const start = performance.now()
+      this.#device.flush()
+      await sleepThrough(expectedMs / tasks.length)
       await this.#device.sync()
       times.push(performance.now() - start)
     }

@@ -51,6 +51,7 @@ export function backwardFlops(op: string, forwardFlops: number): number {
 /** Whether a case has a gradient: some float input wants one, and some output is a float. */
 export function hasBackward(op: AnyOp, test: OpCase<unknown>): boolean {
   if (op.differentiable === false) return false
-  if (!test.inputs.some(({ dtype = 'f32', differentiable }) => dtype === 'f32' && differentiable !== false)) return false
+  if (!test.inputs.some(({ dtype = 'f32', differentiable }) => dtype === 'f32' && differentiable !== false))
+    return false
   return op.shape(specsOf(test, 'f32'), test.options).some(({ dtype }) => isFloat(dtype))
 }

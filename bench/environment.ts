@@ -53,7 +53,11 @@ function checkout(gitHead: string | undefined): { commit: string; dirty: boolean
 /** The output of a program; undefined where it is missing or refuses. */
 function tryRun(program: string, args: readonly string[]): string | undefined {
   try {
-    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 10_000 }).trim()
+    return execFileSync(program, args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: 10_000,
+    }).trim()
   } catch {
     // Neither git nor a vendor's tool is a precondition of measuring.
     return undefined

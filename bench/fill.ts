@@ -1,6 +1,7 @@
 /** Writes whole tensors: what overwrites the caches, and work of a known kind for trying out a clock. */
 import { type Device, scope, type Tensor } from '../src/engine/index.js'
 import { dispatch, type Kernel } from '../src/engine/kernel.js'
+import { layoutConstants } from './probes/layouts.js'
 import writeWgsl from './probes/memory-write.wgsl'
 
 interface FillProblem {
@@ -16,7 +17,9 @@ const fillKernel: Kernel<FillProblem> = {
     {
       name: 'portable',
       wgsl: writeWgsl,
-      specialize: () => ({ constants: { BLOCKED: true } }),
+      specialize: (_, { software }) => ({
+        constants: layoutConstants(software ? 'a stretch per invocation' : 'side by side'),
+      }),
       parameters: (writer, { vectors, steps }) => writer.u32(vectors).u32(steps),
       workgroups: ({ workgroups }) => workgroups,
     },

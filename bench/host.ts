@@ -47,7 +47,13 @@ export async function hostRows({ device, settings }: Session, wanted: (name: str
 
 /** Milliseconds per execution, one per batch. */
 async function sample(device: Device, seconds: number, iterations: number, work: () => void): Promise<number[]> {
-  const bench = new Bench({ time: 1000 * seconds, iterations, warmupTime: 100, warmupIterations: 10, retainSamples: true })
+  const bench = new Bench({
+    time: 1000 * seconds,
+    iterations,
+    warmupTime: 100,
+    warmupIterations: 10,
+    retainSamples: true,
+  })
   const run = () =>
     scope(() => {
       for (let i = 0; i < batch; i++) work()

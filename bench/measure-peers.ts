@@ -31,7 +31,9 @@ export async function measurePeers(
   const ours = await ourOutput(problem, direction, peerCase)
   const results: PeerResult[] = []
   for (const peer of peers) {
-    results.push('missing' in peer ? declined(peer.name, '', peer.missing) : await compare(session, pass, peer, peerCase, ours))
+    results.push(
+      'missing' in peer ? declined(peer.name, '', peer.missing) : await compare(session, pass, peer, peerCase, ours),
+    )
   }
   return results
 }
@@ -83,7 +85,11 @@ async function compare(
     const agrees = difference <= agreement[peerCase.dtype]
     const verdict = agrees ? '' : `its result differs from ours by ${difference.toExponential(1)}`
     const { theirMs, ourMs, repeats } = await alternate(session, pass, prepared)
-    const note = joinNotes(verdict, `ours ${ourMs.toPrecision(3)} ms by the same clock, ${repeats} at a time`, peer.note)
+    const note = joinNotes(
+      verdict,
+      `ours ${ourMs.toPrecision(3)} ms by the same clock, ${repeats} at a time`,
+      peer.note,
+    )
     // A ratio against a wrong result would count as a win.
     return { name, version, medianMs: theirMs, ratio: agrees ? theirMs / ourMs : null, note }
   } catch (error) {

@@ -20,7 +20,7 @@ export const fullSampling: SamplingSettings = {
 export const quickSampling: SamplingSettings = {
   minSamples: 7,
   minSeconds: 0.1,
-  coldSamples: 5,
+  coldSamples: 3,
   warmUpSeconds: 0.01,
 }
 
@@ -94,8 +94,7 @@ export async function interleave(
   const warm = await sampleAll(context, warmTasks, {
     estimatesMs: sampleMs,
     mostRounds,
-    done: (rounds, shortestTotalMs) =>
-      rounds >= settings.minSamples && shortestTotalMs >= 1000 * settings.minSeconds,
+    done: (rounds, shortestTotalMs) => rounds >= settings.minSamples && shortestTotalMs >= 1000 * settings.minSeconds,
   })
   return contestants.map((_, i) => ({
     warm: summarize(warm[i]!.map((ms) => ms / repeats[i]!)),
@@ -108,7 +107,7 @@ export async function interleave(
 async function warmUp({ clock, settings }: MeasureContext, { run }: Contestant): Promise<number> {
   let last = (await clock.time([{ run }]))[0]!
   const start = performance.now()
-  do last = (await clock.time([{ run }]))[0]!
+  do last = (await clock.time([{ run }], last))[0]!
   while (performance.now() - start < 1000 * settings.warmUpSeconds)
   return last
 }
@@ -139,7 +138,7 @@ async function sampleAll(
   const roundsPerBatch = Math.max(1, Math.min(16, Math.floor(batchMs / Math.max(roundMs, 0.01))))
   while (samples[0]!.length < mostRounds && !done(samples[0]!.length, Math.min(...samples.map(sum)))) {
     const rounds = Math.min(roundsPerBatch, mostRounds - samples[0]!.length)
-    const times = await clock.time(Array.from({ length: rounds }, () => tasks).flat())
+    const times = await clock.time(Array.from({ length: rounds }, () => tasks).flat(), rounds * roundMs)
     for (const [i, ms] of times.entries()) samples[i % tasks.length]!.push(ms)
   }
   return samples

@@ -31,7 +31,5 @@ export function readResults(folder: string = resultsFolder): Run[] {
 
 /** Stored runs of the device and profile of `header`. */
 export function historyOf(header: Header, runs: readonly Run[]): Run[] {
-  return runs.filter(
-    (run) => deviceId(run.header) === deviceId(header) && run.header.profile === header.profile,
-  )
+  return runs.filter((run) => deviceId(run.header) === deviceId(header) && run.header.profile === header.profile)
 }

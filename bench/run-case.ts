@@ -6,11 +6,13 @@ import { interleave } from './measure.js'
 import { measurePeers } from './measure-peers.js'
 import type { MissingPeer, Peer } from './peer.js'
 import { hostInputs, type Pass, Problem } from './problem.js'
+import { duration } from './report/format.js'
 import { caseRow, failedRow, judgedRow, timedRow, withPeers } from './rows.js'
 import type { Probe, Row } from './schema.js'
-import type { Session } from './session.js'
+import { quickPatienceMs, type Session } from './session.js'
 import type { Subproblem } from './subproblem.js'
-import { judgedPart, type Verdict, verifyBackward, verifyForward } from './verify.js'
+import { judgedPart, verifyForward } from './verify-forward.js'
+import { verifyBackward } from './verify-gradients.js'
 
 export interface CaseContext {
   readonly session: Session
@@ -63,13 +65,21 @@ async function runDirection(
     if (error instanceof DeviceLostError) throw error
     return [failedRow(blank, error)]
   }
+  const slow = await tooSlow(context.session, pass)
+  if (slow) return [{ ...blank, variant: pass.kernels.join(' + '), status: 'skipped', note: slow }]
   const entries = [pickedEntry(pass), ...(context.variants ? await forcedEntries(problem, pass) : [])]
   const judged: { entry: Entry; row: Row }[] = []
   for (const entry of entries) judged.push({ entry, row: await judge(problem, part, direction, entry, blank) })
   const sound = judged.filter(({ row }) => row.status === 'ok')
   const rows = new Map(judged.map(({ entry, row }) => [entry, row]))
   try {
-    const measurements = sound.length > 0 ? await interleave(context.session.context, sound.map(({ entry }) => entry)) : []
+    const measurements =
+      sound.length > 0
+        ? await interleave(
+            context.session.context,
+            sound.map(({ entry }) => entry),
+          )
+        : []
     for (const [i, { entry, row }] of sound.entries()) {
       rows.set(entry, timedRow(row, pass.work, measurements[i]!, context.session.clock, context.probes))
     }
@@ -79,6 +89,13 @@ async function runDirection(
     for (const { entry, row } of sound) rows.set(entry, failedRow(row, error))
   }
   return [...rows.values()]
+}
+
+/** Why `--quick` leaves a pass out: on a software adapter, a second of samples each would be an hour. */
+async function tooSlow({ quick, device, clock }: Session, { run }: Pass): Promise<string | undefined> {
+  if (!quick || !device.capabilities.software) return undefined
+  const [ms] = await clock.time([{ run }])
+  return ms! > quickPatienceMs ? `takes ${duration(ms)}: too slow for --quick` : undefined
 }
 
 /** The row of an entry with its verdict, or with what kept it from running. */
@@ -93,8 +110,7 @@ async function judge(
   if (entry.failure) return failedRow(row, entry.failure)
   try {
     const verify = direction === 'forward' ? verifyForward : verifyBackward
-    const verdict: Verdict = await verify(problem, part, entry)
-    return judgedRow(row, verdict)
+    return judgedRow(row, await verify(problem, part, entry))
   } catch (error) {
     if (error instanceof DeviceLostError) throw error
     return failedRow(row, error)

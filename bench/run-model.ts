@@ -1,6 +1,6 @@
 /** Runs the end-to-end cases of `bench/models`. */
 import { type Device, DeviceLostError, profile } from '../src/engine/index.js'
-import { rowLabel } from './cases.js'
+import { isExplicit, rowLabel } from './cases.js'
 import type { FloatType, Work } from './cost.js'
 import { measure } from './measure.js'
 import type { BenchModel, ModelCase, PreparedModel } from './model.js'
@@ -27,7 +27,7 @@ export function selectModels(models: readonly BenchModel[], selection: ModelSele
   const { filter, quick, dtypes, software } = selection
   return models.flatMap(({ name: model, cases }) =>
     cases.flatMap((test) => {
-      const explicit = filter?.test(test.name) ?? false
+      const explicit = isExplicit(`${model}/${test.name}`, model, filter)
       if (quick && !test.quick && !explicit) return []
       const skip = software && !test.software && !explicit ? 'too large for a software adapter' : undefined
       return dtypes

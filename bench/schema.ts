@@ -8,9 +8,7 @@ import { z } from 'zod'
 export const schemaVersion = 1
 
 /** JSON has no infinities: a wrong result's error is stored as text. */
-const errorSize = z
-  .union([z.number(), z.literal('Infinity').transform(() => Number.POSITIVE_INFINITY)])
-  .nullable()
+const errorSize = z.union([z.number(), z.literal('Infinity').transform(() => Number.POSITIVE_INFINITY)]).nullable()
 
 const measured = z.number().nullable()
 

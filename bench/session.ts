@@ -1,10 +1,11 @@
 /** A device with what measuring on it takes: a clock, a way to overwrite its caches, and this run's ceilings. */
 import { availableParallelism } from 'node:os'
 import { type Device, type DeviceProfile, empty, openDevice, type Tensor } from '../src/engine/index.js'
-import { chooseClock, type Clock } from './clock.js'
+import { type Clock, chooseClock } from './clock.js'
 import { fill } from './fill.js'
 import type { MeasureContext, SamplingSettings } from './measure.js'
 import { fullSampling, quickSampling } from './measure.js'
+import type { ReferenceBudget } from './subproblem.js'
 
 export interface SessionOptions {
   readonly profile: DeviceProfile
@@ -13,8 +14,11 @@ export interface SessionOptions {
 
 /** Larger than any last-level cache in use: 50 MB on an H200, 256 MB of AMD's Infinity Cache is the exception. */
 const gpuFlushBytes = 256 * 2 ** 20
-/** A software adapter shares the CPU's cache; 128 MiB is also all that lavapipe binds at once. */
-const softwareFlushBytes = 128 * 2 ** 20
+/** A software adapter shares the CPU's cache, of which a core sees 32 MiB or so; lavapipe binds 128 MiB at most. */
+const softwareFlushBytes = 64 * 2 ** 20
+
+/** An execution longer than this is left out of `--quick` on a software adapter. */
+export const quickPatienceMs = 100
 
 export class Session {
   readonly device: Device
@@ -59,9 +63,9 @@ export class Session {
     return { clock: this.clock, settings: this.settings, flushCaches: this.flushCaches }
   }
 
-  /** Units of work (see `referenceUnits`) that the float64 reference may take for one case. */
-  get referenceBudget(): number {
-    return this.quick ? 1e6 : 2e7
+  /** What the float64 reference may take for one case: some tenths of a second, or some seconds. */
+  get referenceBudget(): ReferenceBudget {
+    return this.quick ? { units: 3.5e5, growths: 3, mostUnits: 3e7 } : { units: 3e6, growths: 3, mostUnits: 3e8 }
   }
 
   /** What a reader of the rows must know. */
@@ -69,9 +73,7 @@ export class Session {
     const { minSamples, minSeconds, coldSamples } = this.settings
     const { software } = this.device.capabilities
     const threads = software ? `, software adapter on ${availableParallelism()} threads` : ''
-    const scale = this.quick
-      ? 'quick: the cheapest case of each operation, gradients in f32 only, few samples; '
-      : ''
+    const scale = this.quick ? 'quick: the cheapest case of each operation, gradients in f32 only, few samples; ' : ''
     return (
       `${scale}${this.clockNote}; at least ${minSamples} samples and ${minSeconds} s a case, warm; ` +
       `${coldSamples} single executions after writing ${this.flushBytes / 2 ** 20} MiB, cold${threads}`

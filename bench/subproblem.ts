@@ -2,22 +2,24 @@
  * A part of a problem that the float64 reference can afford and that decides part of the full result.
  *
  * Nothing is known of the operation: some input axes are cut to their first entries, and the reference itself certifies
- * which results of the cut problem are final, namely those that stay exactly the same when every cut is twice as long.
- * First rows of a product, first images of a batch, first planes of a convolution short of the border qualify; a softmax
- * across the cut axis, or statistics over it, change and are rejected.
+ * which results of the cut problem are final, namely those that stay exactly the same when every cut is longer, once by
+ * one entry and once by as much again. First rows of a product, first images of a batch, first planes of a convolution
+ * short of the border qualify; a softmax across the cut axis, statistics over it, or a rotation along it change and are
+ * rejected. Axes that an integer input points into are not cut: indices would leave them, and change meaning.
  */
 import type { OpCase, ReferenceArray } from '../src/engine/op.js'
 import { type Shape, sizeOf } from '../src/engine/shape.js'
 import type { TensorSpec } from '../src/engine/tensor.js'
 import type { AnyOp } from './discover.js'
+import { leading } from './part.js'
 
 /** Where a small array lies in a large one: the same indices, fewer of them. */
 export interface Part {
   /** Values by the float64 reference. */
   readonly values: Float64Array
   readonly shape: Shape
-  /** Entries of `values` that are those of the full result. */
-  readonly final: readonly boolean[] | undefined
+  /** 1 for entries of `values` that are those of the full result; all are where this is absent. */
+  readonly final: Uint8Array | undefined
 }
 
 export interface Subproblem {
@@ -48,15 +50,29 @@ interface Cut {
 
 /** More axes of one extent than this are not combined. */
 const mostAxes = 8
-/** Attempts at certification, each of which runs the reference. */
-const mostAttempts = 12
+/** Combinations looked at, most of which turn out too large at once. */
+const mostCombinations = 300
 /** Less than this part of a cut result says too little. */
 const leastFinal = 0.05
 
+/** Converting an input costs a fraction of computing with it. */
+const inputUnit = 1 / 8
+
 /** Units of work of the reference: operations and elements. */
 export function referenceUnits(op: AnyOp, specs: readonly TensorSpec[], options: unknown): number {
-  const elements = [...specs, ...op.shape(specs, options)].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-  return elements + (op.cost?.(specs, options).flops ?? 0)
+  const elements = (list: readonly TensorSpec[]) => list.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  const flops = op.cost?.(specs, options).flops ?? 0
+  return flops + elements(op.shape(specs, options)) + inputUnit * elements(specs)
+}
+
+/** How much of the reference's time a case may get. */
+export interface ReferenceBudget {
+  /** Units of the part that is wanted at first. */
+  readonly units: number
+  /** How often that may triple where no part fits: an unchecked row is worth little. */
+  readonly growths: number
+  /** Units of all attempts together. */
+  readonly mostUnits: number
 }
 
 /** The whole problem if the reference can afford it, else a certified part; undefined when there is none. */
@@ -64,32 +80,47 @@ export function findSubproblem(
   op: AnyOp,
   test: OpCase<unknown>,
   inputs: readonly WholeInput[],
-  budget: number,
+  { units, growths, mostUnits }: ReferenceBudget,
 ): Subproblem | undefined {
   const { options } = test
   const specs = test.inputs.map(({ shape, dtype = 'f32' }) => ({ shape, dtype }))
-  if (referenceUnits(op, specs, options) <= budget) {
-    const whole = inputs.map(({ values, shape }) => ({ data: Float64Array.from(values), shape }))
-    const outputs = op.reference(whole, options).map(({ data, shape }) => ({ values: data, shape, final: undefined }))
-    return { inputs: whole, outputs, whole: true }
-  }
-  let attempts = 0
-  for (const cuts of combinations(findCuts(op, specs, options))) {
-    // Certification runs the reference on twice the part along every cut.
-    const halvings = affordable(op, specs, options, cuts, budget / 2 ** cuts.length)
-    if (!halvings) continue
-    if (++attempts > mostAttempts) return undefined
-    const part = certify(op, inputs, options, { specs, cuts, halvings })
-    if (part) return part
+  const indexed = new Set(test.inputs.flatMap(({ dtype, range }) => (isInteger(dtype) && range ? [range[1]] : [])))
+  const candidates = combinations(findCuts(op, specs, options, indexed))
+  const failures = new Map<readonly Cut[], number>()
+  let spent = 0
+  for (let growth = 0; growth <= growths; growth++) {
+    const budget = units * 3 ** growth
+    if (referenceUnits(op, specs, options) <= budget) return wholeProblem(op, inputs, options)
+    for (const cuts of candidates) {
+      // Certification runs the reference on twice the part along every cut.
+      const halvings = affordable(op, specs, options, cuts, budget / 2 ** cuts.length)
+      const failed = failures.get(cuts) ?? 0
+      // Once may be for want of room, as a convolution needs for its window; twice is in the nature of the operation.
+      if (!halvings || failed > 1) continue
+      spent += budget
+      if (spent > mostUnits) return undefined
+      const part = certify(op, inputs, options, { specs, cuts, halvings })
+      if (part) return part
+      failures.set(cuts, failed + 1)
+    }
   }
   return undefined
 }
 
-/** Every set of equal input axes whose halving halves one axis of the first output and nothing else. */
-function findCuts(op: AnyOp, specs: readonly TensorSpec[], options: unknown): Cut[] {
+function wholeProblem(op: AnyOp, inputs: readonly WholeInput[], options: unknown): Subproblem {
+  const whole = inputs.map(({ values, shape }) => ({ data: Float64Array.from(values), shape }))
+  const outputs = op.reference(whole, options).map(({ data, shape }) => ({ values: data, shape, final: undefined }))
+  return { inputs: whole, outputs, whole: true }
+}
+
+const isInteger = (dtype: string | undefined): boolean => dtype === 'i32' || dtype === 'u32'
+
+/** Every set of equal input axes whose halving shortens one axis of the first output and nothing else. */
+function findCuts(op: AnyOp, specs: readonly TensorSpec[], options: unknown, indexed: ReadonlySet<number>): Cut[] {
   const byExtent = new Map<number, Axis[]>()
-  for (const [input, { shape }] of specs.entries()) {
+  for (const [input, { shape, dtype }] of specs.entries()) {
     for (const [axis, extent] of shape.entries()) {
+      if (!isInteger(dtype) && indexed.has(extent)) continue
       if (extent > 1) byExtent.set(extent, [...(byExtent.get(extent) ?? []), { input, axis }])
     }
   }
@@ -97,7 +128,7 @@ function findCuts(op: AnyOp, specs: readonly TensorSpec[], options: unknown): Cu
   const cuts: Cut[] = []
   for (const [extent, axes] of byExtent) {
     for (const subset of subsets(axes.slice(0, mostAxes))) {
-      const cutSpecs = withExtents(specs, [{ axes: subset, extent, outputAxis: 0 }], [1])
+      const cutSpecs = withHalvings(specs, [{ axes: subset, extent, outputAxis: 0 }], [1])
       const outputAxis = cutSpecs && shrunkAxis(op, cutSpecs, options, full)
       if (outputAxis !== undefined) cuts.push({ axes: subset, extent, outputAxis })
     }
@@ -122,18 +153,18 @@ function tryShape(op: AnyOp, specs: readonly TensorSpec[], options: unknown): re
   }
 }
 
-/** One cut, then two and three along different output axes. */
-function* combinations(cuts: readonly Cut[]): Generator<readonly Cut[]> {
-  for (const cut of cuts) yield [cut]
-  for (const [i, a] of cuts.entries()) {
-    for (const b of cuts.slice(i + 1)) if (apart(a, b)) yield [a, b]
-  }
-  for (const [i, a] of cuts.entries()) {
-    for (const [j, b] of cuts.slice(i + 1).entries()) {
-      if (!apart(a, b)) continue
-      for (const c of cuts.slice(i + j + 2)) if (apart(a, c) && apart(b, c)) yield [a, b, c]
-    }
-  }
+/** Sets of one to three cuts along different output axes, those that touch the fewest axes first. */
+function combinations(cuts: readonly Cut[]): readonly (readonly Cut[])[] {
+  const extended = (sets: readonly (readonly Cut[])[]) =>
+    sets.flatMap((set) => {
+      const later = cuts.slice(cuts.indexOf(set.at(-1)!) + 1)
+      return later.filter((cut) => set.every((other) => apart(cut, other))).map((cut) => [...set, cut])
+    })
+  const singles = cuts.map((cut) => [cut])
+  const pairs = extended(singles)
+  const axisCount = (set: readonly Cut[]) => set.reduce((sum, { axes }) => sum + axes.length, 0)
+  const all = [...singles, ...pairs, ...extended(pairs)]
+  return all.sort((a, b) => axisCount(a) - axisCount(b) || a.length - b.length).slice(0, mostCombinations)
 }
 
 const apart = (a: Cut, b: Cut): boolean =>
@@ -149,7 +180,7 @@ function affordable(
 ): number[] | undefined {
   const halvings = cuts.map(() => 1)
   for (let step = 0; ; step++) {
-    const cutSpecs = withExtents(specs, cuts, halvings)
+    const cutSpecs = withHalvings(specs, cuts, halvings)
     if (!cutSpecs || !tryShape(op, cutSpecs, options)) return undefined
     if (referenceUnits(op, cutSpecs, options) <= budget) return halvings
     halvings[step % cuts.length]!++
@@ -157,12 +188,15 @@ function affordable(
 }
 
 /** Specs with every cut halved so often; undefined once an extent is used up. */
-function withExtents(specs: readonly TensorSpec[], cuts: readonly Cut[], halvings: readonly number[]) {
+function withHalvings(specs: readonly TensorSpec[], cuts: readonly Cut[], halvings: readonly number[]) {
+  const extents = cuts.map(({ extent }, i) => Math.floor(extent / 2 ** halvings[i]!))
+  return extents.some((extent) => extent < 1) ? undefined : withExtents(specs, cuts, extents)
+}
+
+function withExtents(specs: readonly TensorSpec[], cuts: readonly Cut[], extents: readonly number[]) {
   const shapes = specs.map(({ shape }) => [...shape])
-  for (const [i, { axes, extent }] of cuts.entries()) {
-    const rest = Math.floor(extent / 2 ** halvings[i]!)
-    if (rest < 1) return undefined
-    for (const { input, axis } of axes) shapes[input]![axis] = rest
+  for (const [i, { axes }] of cuts.entries()) {
+    for (const { input, axis } of axes) shapes[input]![axis] = extents[i]!
   }
   return specs.map(({ dtype }, i) => ({ dtype, shape: shapes[i]! }))
 }
@@ -173,52 +207,40 @@ interface Attempt {
   readonly halvings: readonly number[]
 }
 
-/** The part, if enough of its result is the same when every cut is twice as long. */
+/** The part, if enough of its result is the same in problems that are larger along every cut. */
 function certify(
   op: AnyOp,
   inputs: readonly WholeInput[],
   options: unknown,
   { specs, cuts, halvings }: Attempt,
 ): Subproblem | undefined {
-  const cutInputs = (by: readonly number[]) =>
-    withExtents(specs, cuts, by)!.map(({ shape }, i) => {
+  const extents = cuts.map(({ extent }, i) => Math.floor(extent / 2 ** halvings[i]!))
+  const cutInputs = (lengths: readonly number[]) =>
+    withExtents(specs, cuts, lengths).map(({ shape }, i) => {
       const whole = inputs[i]!
       return { data: Float64Array.from(leading(whole.values, whole.shape, shape)), shape }
     })
-  const smaller = cutInputs(halvings)
-  const larger = cutInputs(halvings.map((count) => count - 1))
-  if (!tryShape(op, larger.map(({ shape }, i) => ({ shape, dtype: specs[i]!.dtype })), options)) return undefined
-  const results = op.reference(smaller, options)
-  const control = op.reference(larger, options)
+  const evaluate = (lengths: readonly number[]) =>
+    tryShape(op, withExtents(specs, cuts, lengths), options) && op.reference(cutInputs(lengths), options)
+  const results = evaluate(extents)!
+  // A length that the operation refuses (patches that do not fit) proves nothing and denies nothing; twice must do.
+  const doubled = evaluate(extents.map((extent) => 2 * extent))
+  const longer = evaluate(extents.map((extent) => extent + 1))
+  if (!doubled) return undefined
   const outputs = results.map(({ data, shape }, i): Part => {
-    const { data: more, shape: moreShape } = control[i]!
-    if (shape.some((extent, axis) => extent > moreShape[axis]!)) return { values: data, shape, final: [] }
-    const same = leading(more, moreShape, shape)
-    return { values: data, shape, final: Array.from(data, (value, k) => value === same[k]) }
+    const controls = [doubled, ...(longer ? [longer] : [])].map((control) => control[i]!)
+    if (controls.some((control) => shape.some((extent, axis) => extent > control.shape[axis]!))) {
+      return { values: data, shape, final: new Uint8Array(data.length) }
+    }
+    const same = controls.map((control) => leading(control.data, control.shape, shape))
+    const final = Uint8Array.from(data, (value, k) => (same.every((other) => other[k] === value) ? 1 : 0))
+    return { values: data, shape, final }
   })
   const enough = outputs.every(({ final, values }) => count(final!) >= Math.max(1, leastFinal * values.length))
-  return enough ? { inputs: smaller, outputs, whole: false } : undefined
+  return enough ? { inputs: cutInputs(extents), outputs, whole: false } : undefined
 }
 
-const count = (flags: readonly boolean[]): number => flags.reduce((sum, flag) => sum + (flag ? 1 : 0), 0)
-
-/** The first entries along every axis. */
-export function leading<T extends Float64Array | Float32Array | Int32Array | Uint32Array>(
-  data: T,
-  shape: Shape,
-  part: Shape,
-): T {
-  if (part.every((extent, axis) => extent === shape[axis])) return data
-  const result = new (data.constructor as new (length: number) => T)(sizeOf(part))
-  const index = part.map(() => 0)
-  for (let to = 0; to < result.length; to++) {
-    let from = 0
-    for (let axis = 0; axis < shape.length; axis++) from = from * shape[axis]! + index[axis]!
-    result[to] = data[from]!
-    for (let axis = part.length - 1; axis >= 0 && ++index[axis]! === part[axis]; axis--) index[axis] = 0
-  }
-  return result
-}
+const count = (flags: Uint8Array): number => flags.reduce((sum, flag) => sum + flag, 0)
 
 /** Every non-empty subset, small ones first. */
 function subsets<T>(items: readonly T[]): T[][] {

@@ -24,7 +24,7 @@ const seed = 1
 const unitTolerance = { f32: 1e-4, f16: 5e-3 }
 
 async function checkUnit(embedding: Tensor, dtype: 'f32' | 'f16') {
-  const values = await embedding.data()
+  const values = Float64Array.from(await embedding.data())
   const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
   const error = Number.isNaN(length) ? Number.POSITIVE_INFINITY : Math.abs(length - 1)
   return { correct: error <= unitTolerance[dtype], maxRelError: error, against: 'length 1 of the embedding' }
@@ -33,7 +33,15 @@ async function checkUnit(embedding: Tensor, dtype: 'f32' | 'f16') {
 async function prepare(device: Device, dtype: 'f32' | 'f16', config: ColipriConfig): Promise<PreparedModel> {
   const model = new Colipri(device, { config, dtype, imageOnly: true }).initialize(seed)
   const shape = [1, ...config.image.inputSize, 1]
-  const volume = tensor(device, uniform(shape.reduce((a, b) => a * b), seed), shape, { dtype })
+  const volume = tensor(
+    device,
+    uniform(
+      shape.reduce((a, b) => a * b),
+      seed,
+    ),
+    shape,
+    { dtype },
+  )
   return {
     run: () => noGrad(() => model.embedImage(volume).dispose()),
     check: async () => {

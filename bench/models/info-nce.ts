@@ -11,19 +11,35 @@ const exactPairs = 256
 
 /** The symmetric loss in float64. */
 function exactLoss(images: Float32Array, texts: Float32Array, pairs: number): number {
-  const row = (values: Float32Array, i: number) => {
-    const slice = Float64Array.from(values.subarray(i * features, (i + 1) * features))
-    const length = Math.hypot(...slice)
-    return slice.map((value) => value / length)
+  const [left, right] = [unitRows(images, pairs), unitRows(texts, pairs)]
+  const rowSums = new Float64Array(pairs)
+  const columnSums = new Float64Array(pairs)
+  let matched = 0
+  for (let i = 0; i < pairs; i++) {
+    for (let j = 0; j < pairs; j++) {
+      let dot = 0
+      for (let f = 0; f < features; f++) dot += left[i * features + f]! * right[j * features + f]!
+      // Cosines over the temperature are at most 15, whose exponential is no danger in float64.
+      const likelihood = Math.exp(dot / temperature)
+      rowSums[i]! += likelihood
+      columnSums[j]! += likelihood
+      if (i === j) matched += dot / temperature
+    }
   }
-  const left = Array.from({ length: pairs }, (_, i) => row(images, i))
-  const right = Array.from({ length: pairs }, (_, i) => row(texts, i))
-  const logits = left.map((a) => right.map((b) => a.reduce((sum, value, f) => sum + value * b[f]!, 0) / temperature))
-  const logSumExp = (values: readonly number[]) => Math.log(values.reduce((sum, value) => sum + Math.exp(value), 0))
-  const terms = logits.map(
-    (values, i) => logSumExp(values) + logSumExp(logits.map((other) => other[i]!)) - 2 * values[i]!,
-  )
-  return terms.reduce((sum, term) => sum + term, 0) / (2 * pairs)
+  let loss = -2 * matched
+  for (let i = 0; i < pairs; i++) loss += Math.log(rowSums[i]!) + Math.log(columnSums[i]!)
+  return loss / (2 * pairs)
+}
+
+/** Rows scaled to length 1. */
+function unitRows(values: Float32Array, rows: number): Float64Array {
+  const result = Float64Array.from(values)
+  for (let i = 0; i < rows; i++) {
+    const row = result.subarray(i * features, (i + 1) * features)
+    const length = Math.hypot(...row)
+    for (let f = 0; f < features; f++) row[f]! /= length
+  }
+  return result
 }
 
 /** Its mean for independent directions: logits are then normal, and log-sum-exp adds half their variance. */

@@ -18,9 +18,12 @@ fn main(
   let mask = params.vectors - 1u;
   var index = workgroup.x * 64u + lane;
   var stride = workgroups.x * 64u;
-  if (BLOCKED) {
+  if (STRETCH_PER_WORKGROUP) {
     index = workgroup.x * params.steps * 64u + lane;
     stride = 64u;
+  } else if (STRETCH_PER_INVOCATION) {
+    index *= params.steps;
+    stride = 1u;
   }
   for (var step = 0u; step < params.steps; step++) {
     result[index & mask] = source[index & mask];

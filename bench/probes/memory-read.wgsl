@@ -1,8 +1,9 @@
 // Reads an array of 16-byte vectors again and again; the sum keeps the loads alive.
 //
-// BLOCKED: each workgroup streams through a stretch of its own, which suits the prefetchers of CPUs; otherwise all
-// workgroups advance side by side, which suits the channels of GPU memory. `vectors` is a power of two, and the index
-// wraps, so that a small array is read many times in one dispatch. Each invocation works on `steps` vectors.
+// `vectors` is a power of two and the index wraps, so that a small array is read many times in one dispatch; each
+// invocation works on `steps` vectors. Which ones decides how fast it goes: SIDE_BY_SIDE, all workgroups advance together,
+// which suits the channels of GPU memory; STRETCH_PER_WORKGROUP suits its pages; STRETCH_PER_INVOCATION suits CPUs, which
+// run an invocation's whole loop before they turn to the next.
 
 struct Params {
   vectors: u32,
@@ -20,14 +21,16 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let mask = params.vectors - 1u;
-  var start = workgroup.x * 64u + lane;
+  var index = workgroup.x * 64u + lane;
   var stride = workgroups.x * 64u;
-  if (BLOCKED) {
-    start = workgroup.x * params.steps * 64u + lane;
+  if (STRETCH_PER_WORKGROUP) {
+    index = workgroup.x * params.steps * 64u + lane;
     stride = 64u;
+  } else if (STRETCH_PER_INVOCATION) {
+    index *= params.steps;
+    stride = 1u;
   }
   var sum = vec4<f32>();
-  var index = start;
   for (var step = 0u; step < params.steps; step++) {
     sum += source[index & mask];
     index += stride;

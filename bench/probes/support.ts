@@ -40,7 +40,7 @@ export { dispatch }
 
 /** A sample of a probe takes at least this long. */
 const sampleMs = { quick: 4, full: 20 }
-const sampleCount = { quick: 5, full: 15 }
+const sampleCount = { quick: 4, full: 15 }
 const mostRounds = 2 ** 26
 
 /**
@@ -54,7 +54,8 @@ export async function bestRate(
   firstRounds = 1,
 ): Promise<number> {
   const scale = quick ? 'quick' : 'full'
-  const time = async (rounds: number) => (await clock.time([{ run: () => work(rounds) }]))[0]!
+  const time = async (rounds: number, expectedMs = 0) =>
+    (await clock.time([{ run: () => work(rounds) }], expectedMs))[0]!
   let rounds = firstRounds
   // The first execution compiles.
   await time(rounds)
@@ -63,6 +64,6 @@ export async function bestRate(
     rounds *= Math.max(2, Math.min(16, Math.floor(sampleMs[scale] / Math.max(ms, 1e-3))))
     ms = await time(rounds)
   }
-  for (let sample = 1; sample < sampleCount[scale]; sample++) ms = Math.min(ms, await time(rounds))
+  for (let sample = 1; sample < sampleCount[scale]; sample++) ms = Math.min(ms, await time(rounds, ms))
   return (unitsPerRound * rounds) / (ms / 1000)
 }

@@ -75,12 +75,15 @@ function beyond(before: Row, after: Row, ratio: number, threshold: number): bool
 
 export function comparisonLines({ compared, changes, incomparable }: Comparison, threshold: number): string[] {
   if (incomparable) return [`not compared: ${incomparable}`]
-  const worst = [...changes].sort((a, b) => (b.ratio ?? Number.POSITIVE_INFINITY) - (a.ratio ?? Number.POSITIVE_INFINITY))
+  const worst = [...changes].sort(
+    (a, b) => (b.ratio ?? Number.POSITIVE_INFINITY) - (a.ratio ?? Number.POSITIVE_INFINITY),
+  )
   return [...worst.map(changeLine), summary(changes, compared, threshold)]
 }
 
 function changeLine({ key, before, after, ratio, kind }: Change): string {
-  if (ratio === undefined) return `${kind.toUpperCase()} ${key}: was ${before.status}, is ${after.status} (${after.note})`
+  if (ratio === undefined)
+    return `${kind.toUpperCase()} ${key}: was ${before.status}, is ${after.status} (${after.note})`
   const change = `${duration(before.medianMs)} to ${duration(after.medianMs)}`
   const variant = before.variant === after.variant ? '' : `, ${before.variant} to ${after.variant}`
   return `${kind} ${key}: ${change}, ${ratio > 1 ? '+' : ''}${percent(ratio - 1)}${variant}`

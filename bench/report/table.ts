@@ -1,6 +1,7 @@
 /** The terminal's view of a run, line by line as results come in. */
-import { geometricMean } from '../statistics.js'
+
 import type { Header, Probe, Row } from '../schema.js'
+import { geometricMean } from '../statistics.js'
 import { aligned, duration, figure, percent } from './format.js'
 
 /** Negative widths are flush right. */
@@ -57,7 +58,9 @@ function flags({ correct, note, peers }: Row): string {
   const marks = [
     ...(correct === null && !note.startsWith('host') ? ['unchecked'] : []),
     ...(note.includes('noisy') ? ['noisy'] : []),
-    ...peers.map(({ name, ratio, note: reason }) => `${name} ${ratio === null ? `- (${reason})` : `${figure(ratio)}x`}`),
+    ...peers.map(
+      ({ name, ratio, note: reason }) => `${name} ${ratio === null ? `- (${reason})` : `${figure(ratio)}x`}`,
+    ),
   ]
   return marks.length > 0 ? `  [${marks.join('; ')}]` : ''
 }
