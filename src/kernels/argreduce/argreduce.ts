@@ -4,7 +4,7 @@ import { apply, defineOp, type OpCase, type OpDefinition } from '../../engine/op
 import { formatShape, normalizeAxis, sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { reducedShape } from '../reduce/reduce.js'
-import { reduceReference } from '../reduce/reference.js'
+import { largestOf, reduceReference, smallestOf } from '../reduce/reference.js'
 import { aroundAxis, runFold } from '../variance/fold.js'
 import extremeWgsl from './extreme.wgsl'
 import extremeBlockWgsl from './extreme-block.wgsl'
@@ -73,7 +73,7 @@ function define(name: string, doc: string, smallest: boolean): OpDefinition<ArgR
     reference([x], { axis = -1 }) {
       const axes = [normalizeAxis(name, axis, x!.shape.length)]
       const of = (values: readonly number[]) => {
-        const best = smallest ? Math.min(...values) : Math.max(...values)
+        const best = smallest ? smallestOf(values) : largestOf(values)
         return values.indexOf(best)
       }
       return [reduceReference(x!, axes, reducedShape(name, x!.shape, { axes }), of)]

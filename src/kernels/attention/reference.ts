@@ -1,6 +1,7 @@
 import type { ReferenceArray } from '../../engine/op.js'
 import { sizeOf } from '../../engine/shape.js'
 import { broadcastReader } from '../elementwise/op.js'
+import { largestOf } from '../reduce/reference.js'
 import type { AttentionOpOptions } from './problem.js'
 
 /** Attention by its definition: all scores of a query, their softmax, the weighted sum. */
@@ -35,7 +36,7 @@ export function attentionReference(
           }
           return score
         })
-        const largest = Math.max(...scores)
+        const largest = largestOf(scores)
         if (largest === Number.NEGATIVE_INFINITY) continue
         const weights = scores.map((score) => Math.exp(score - largest))
         const total = weights.reduce((a, c) => a + c, 0)

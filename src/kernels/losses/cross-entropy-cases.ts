@@ -2,6 +2,7 @@
 import type { CaseInput, OpCase, ReferenceArray } from '../../engine/op.js'
 import { normalizeAxis, type Shape } from '../../engine/shape.js'
 import { reducedShape } from '../reduce/reduce.js'
+import { largestOf } from '../reduce/reference.js'
 import { aroundAxis } from '../variance/fold.js'
 import type { EntropyOptions } from './cross-entropy.js'
 
@@ -20,7 +21,7 @@ export function crossEntropyReference(
     if (!soft && label === options.ignoreIndex) return 0
     divisor += soft ? 1 : weights[label]!
     const x = weights.map((_, c) => logits!.data[place(c)]!)
-    const largest = Math.max(...x)
+    const largest = largestOf(x)
     const logSum = largest + Math.log(x.reduce((sum, value) => sum + Math.exp(value - largest), 0))
     return weights.reduce((loss, weight, c) => {
       const given = soft ? target!.data[place(c)]! : c === label ? 1 : 0

@@ -6,7 +6,7 @@ import type { Tensor } from '../../engine/tensor.js'
 import { runElementwise } from '../elementwise/kernel.js'
 import { elementwiseOp } from '../elementwise/op.js'
 import { type ReduceMode, runReduce } from './kernel.js'
-import { reduceReference } from './reference.js'
+import { largestOf, reduceReference, smallestOf } from './reference.js'
 
 export interface ReduceOptions {
   /** Axes to reduce, negative ones from the back; default all. */
@@ -123,13 +123,13 @@ const maxOp = defineReduction({
   name: 'max',
   doc: 'Largest element over axes; ties share the gradient.',
   mode: 'max',
-  reference: (values) => Math.max(...values),
+  reference: largestOf,
 })
 const minOp = defineReduction({
   name: 'min',
   doc: 'Smallest element over axes; ties share the gradient.',
   mode: 'min',
-  reference: (values) => Math.min(...values),
+  reference: smallestOf,
 })
 
 /** Sum over `axes` (default all). f32 accumulation; integers wrap. */

@@ -21,3 +21,16 @@ export function reduceReference(
   }
   return { data: Float64Array.from(groups, reduce), shape: outputShape }
 }
+
+/** Spreading a row into Math.max would overflow the stack at some hundred thousand elements. */
+export function largestOf(values: ArrayLike<number>): number {
+  let largest = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, values[i]!)
+  return largest
+}
+
+export function smallestOf(values: ArrayLike<number>): number {
+  let smallest = Number.POSITIVE_INFINITY
+  for (let i = 0; i < values.length; i++) smallest = Math.min(smallest, values[i]!)
+  return smallest
+}

@@ -5,7 +5,7 @@ import { formatShape, normalizeAxes, sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { runElementwise } from '../elementwise/kernel.js'
 import { type ReduceOptions, reducedShape } from '../reduce/reduce.js'
-import { reduceReference } from '../reduce/reference.js'
+import { largestOf, reduceReference } from '../reduce/reference.js'
 import { axisRuns } from '../variance/fold.js'
 import { runExponentialSums } from './fold.js'
 
@@ -52,7 +52,7 @@ const logSumExpOp = defineOp<ReduceOptions>({
   reference: ([x], options) => {
     const axes = normalizeAxes('logSumExp', options.axes, x!.shape.length)
     const of = (values: readonly number[]) => {
-      const largest = Math.max(...values)
+      const largest = largestOf(values)
       return largest + Math.log(values.reduce((sum, value) => sum + Math.exp(value - largest), 0))
     }
     return [reduceReference(x!, axes, reducedShape('logSumExp', x!.shape, options), of)]

@@ -11,6 +11,7 @@ import {
 import { normalizeAxis, sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { runElementwise } from '../elementwise/kernel.js'
+import { largestOf } from '../reduce/reference.js'
 import { aroundAxis } from '../variance/fold.js'
 import { runMappedSum } from '../variance/mapped-sum.js'
 import { runExponentialSums } from './fold.js'
@@ -88,7 +89,7 @@ function reference(kind: Expressions, x: ReferenceArray, options: SoftmaxOptions
     const places = Array.from({ length }, (_, i) => {
       return (Math.floor(column / inner) * length + i) * inner + (column % inner)
     })
-    const largest = Math.max(...places.map((place) => x.data[place]!))
+    const largest = largestOf(places.map((place) => x.data[place]!))
     const sum = places.reduce((total, place) => total + Math.exp(x.data[place]! - largest), 0)
     for (const place of places) data[place] = kind.reference(x.data[place]!, largest, sum)
   }
