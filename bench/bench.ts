@@ -1,84 +1,88 @@
-/** A whole run: probes, kernels, models, host-side costs, each told as it comes. */
+/** A whole run: probes, then every item of the plan, each told as it comes; at last, what seems slower once more. */
 import { DeviceLostError } from '../src/engine/index.js'
 import type { BenchArguments } from './arguments.js'
-import { rowLabel, selectCases } from './cases.js'
 import { measureProbes } from './ceilings.js'
 import type { FloatType } from './cost.js'
-import { type LoadFailure, loadOperations } from './discover.js'
 import { describeRun } from './environment.js'
-import { hostRows } from './host.js'
-import { loadModels } from './models.js'
-import { loadAllPeers } from './peer.js'
-import { caseRow, emptyRow, failedRow } from './rows.js'
-import { runCase } from './run-case.js'
-import { runModel, selectModels } from './run-model.js'
-import type { Header, Probe, Row, Run } from './schema.js'
+import { loadAllPeers, type Peer } from './peer.js'
+import { type Item, planItems, takeInventory } from './plan.js'
+import { compareRuns } from './report/compare.js'
+import { failedRow } from './rows.js'
+import { type Header, type Probe, type Row, type Run, rowKey } from './schema.js'
 import { Session } from './session.js'
 
 /** Hears of results as they come. */
 export interface Listener {
   header(header: Header): void
+  /** What is known of a peer before it runs. */
+  peer(line: string): void
   probe(probe: Probe, index: number): void
   /** The header is complete, rows follow. */
   start(header: Header): void
   row(row: Row): void
+  /** A row that seemed slower than before is measured again; this is what it is now. */
+  again(row: Row): void
 }
 
-export async function runBench(options: BenchArguments, listener: Listener): Promise<Run> {
+/** `before` is the run that this one will be compared with. */
+export async function runBench(options: BenchArguments, before: Run | undefined, listener: Listener): Promise<Run> {
   const { filter, quick, profile, variants } = options
   let session = await Session.open({ profile, quick })
-  const { ops, failures } = await loadOperations()
-  const { models, failures: modelFailures } = await loadModels()
+  const inventory = await takeInventory()
   const peers = options.peers ? await loadAllPeers() : []
   listener.header(describeRun(session, []))
+  for (const peer of peers) {
+    listener.peer('missing' in peer ? `${peer.name} is missing: ${peer.missing}` : peerTitle(peer))
+  }
   let probeCount = 0
   const probes = await measureProbes(session, (probe) => listener.probe(probe, probeCount++))
   const header = describeRun(session, probes)
   listener.start(header)
-  const rows: Row[] = []
-  const add = (found: readonly Row[]) => {
-    for (const row of found) {
-      rows.push(row)
-      listener.row(row)
-    }
-  }
   const { software, f16 } = session.device.capabilities
   const dtypes = options.dtypes.filter((dtype): dtype is FloatType => dtype === 'f32' || f16)
-  const selection = { filter, quick, dtypes, software }
   // A lost device is replaced: the case that lost it is a row, and the rest of the run goes on.
-  const guarded = async (fallback: () => Row[], run: (current: Session) => Promise<readonly Row[]>) => {
+  const measure = async (item: Item): Promise<readonly Row[]> => {
     try {
-      add(await run(session))
+      return await item.run({ session, probes, variants, peers })
     } catch (error) {
       if (!(error instanceof DeviceLostError)) throw error
-      add(fallback().map((row) => failedRow(row, error)))
       session = await Session.open({ profile, quick })
+      return item.blank().map((row) => failedRow(row, error))
     }
   }
-  for (const benchCase of selectCases(ops, selection)) {
-    await guarded(
-      () => benchCase.directions.map((direction) => caseRow(benchCase, direction)),
-      (current) => runCase({ session: current, probes, variants, peers }, benchCase),
-    )
+  const results: { readonly item: Item; rows: readonly Row[] }[] = []
+  for (const item of planItems(inventory, { filter, quick, dtypes, software })) {
+    const rows = await measure(item)
+    results.push({ item, rows })
+    rows.forEach(listener.row)
   }
-  for (const run of selectModels(models, selection)) {
-    const { model, test, dtype } = run
-    await guarded(
-      () => [emptyRow({ name: `${model}/${test.name}`, op: model, case: test.name, direction: 'model', dtype })],
-      async (current) => [await runModel(current, probes, run)],
-    )
+  const run = (): Run => ({ header, rows: results.flatMap(({ rows }) => rows) })
+  for (let attempt = 0; before && attempt < confirmations; attempt++) {
+    const slower = slowerKeys(before, run(), options.threshold)
+    for (const result of results) {
+      if (!result.rows.some((row) => slower.has(rowKey(row)))) continue
+      result.rows = fasterRows(result.rows, await measure(result.item))
+      result.rows.filter((row) => slower.has(rowKey(row))).forEach(listener.again)
+    }
   }
-  const wanted = (name: string) => filter?.test(rowLabel(name, 'host', 'f32')) ?? true
-  await guarded(
-    () => [],
-    (current) => hostRows(current, wanted),
-  )
-  add([...failures, ...modelFailures].filter(({ name }) => filter?.test(name) ?? true).map(loadFailureRow))
   session.close()
-  return { header, rows }
+  return run()
 }
 
-function loadFailureRow({ name, reason }: LoadFailure): Row {
-  const row = emptyRow({ name: `${name}/load`, op: name, case: 'load', direction: 'forward', dtype: 'f32' })
-  return { ...row, status: 'failed', note: `did not load: ${reason}` }
+/** How often a row that seems slower is measured again: other load on the machine passes, a regression stays. */
+const confirmations = 2
+
+function slowerKeys(before: Run, after: Run, threshold: number): ReadonlySet<string> {
+  const { changes } = compareRuns(before, after, threshold)
+  return new Set(changes.flatMap(({ key, kind }) => (kind === 'slower' ? [key] : [])))
 }
+
+/** Row by row the faster of two measurements. */
+export function fasterRows(first: readonly Row[], second: readonly Row[]): Row[] {
+  return first.map((row) => {
+    const other = second.find((candidate) => rowKey(candidate) === rowKey(row))
+    return other?.medianMs && row.medianMs && other.medianMs < row.medianMs ? other : row
+  })
+}
+
+const peerTitle = ({ name, version, note }: Peer): string => `${name} ${version}: ${note}`

@@ -4,7 +4,7 @@ import { definedKernels, withVariant } from '../src/engine/kernel.js'
 import type { Contestant } from './measure.js'
 import type { Pass, Problem } from './problem.js'
 import { kernelsOf, traced } from './trace.js'
-import type { Candidate } from './verdict.js'
+import type { Candidate } from './verify/verdict.js'
 
 export interface Entry extends Candidate, Contestant {
   /** What the row calls it. */

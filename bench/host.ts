@@ -25,24 +25,18 @@ const hostCases: readonly HostCase[] = [
 
 export const hostNames: readonly string[] = hostCases.map(({ name }) => `host/${name}`)
 
-/** Rows of the host-side costs whose name is wanted, by tinybench. */
-export async function hostRows({ device, settings }: Session, wanted: (name: string) => boolean): Promise<Row[]> {
-  const rows: Row[] = []
-  for (const { name, work } of hostCases) {
-    const full = `host/${name}`
-    if (!wanted(full)) continue
-    const x = tensor(device, [1, 2, 3, 4])
-    const blank = emptyRow({ name: full, op: 'host', case: name, direction: 'host', dtype: 'f32', shape: [[4]] })
-    try {
-      const samples = await sample(device, settings.minSeconds, settings.minSamples, () => work(device, x))
-      rows.push(hostRow(blank, samples))
-    } catch (error) {
-      rows.push(failedRow(blank, error))
-    } finally {
-      x.dispose()
-    }
+/** The row of one of {@link hostNames}, by tinybench. */
+export async function hostRow({ device, settings }: Session, fullName: string): Promise<Row> {
+  const { name, work } = hostCases.find((candidate) => `host/${candidate.name}` === fullName)!
+  const blank = emptyRow({ name: fullName, op: 'host', case: name, direction: 'host', dtype: 'f32', shape: [[4]] })
+  const x = tensor(device, [1, 2, 3, 4])
+  try {
+    return timed(blank, await sample(device, settings.minSeconds, settings.minSamples, () => work(device, x)))
+  } catch (error) {
+    return failedRow(blank, error)
+  } finally {
+    x.dispose()
   }
-  return rows
 }
 
 /** Milliseconds per execution, one per batch. */
@@ -65,7 +59,7 @@ async function sample(device: Device, seconds: number, iterations: number, work:
   return (result.latency.samples ?? []).map((ms) => ms / batch)
 }
 
-function hostRow(blank: Row, samples: readonly number[]): Row {
+function timed(blank: Row, samples: readonly number[]): Row {
   const summary = summarize(samples)
   return {
     ...blank,

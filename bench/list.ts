@@ -1,15 +1,13 @@
 /** `--list`: what would run, found without a device. */
 import type { BenchArguments } from './arguments.js'
 import { rowLabel, selectCases } from './cases.js'
-import { loadOperations } from './discover.js'
 import { hostNames } from './host.js'
-import { loadModels } from './models.js'
+import { takeInventory } from './plan.js'
 import { selectModels } from './run-model.js'
 
 /** One line per row. Cases that a software adapter would skip are listed too. */
 export async function listRows({ filter, quick, dtypes }: BenchArguments): Promise<string[]> {
-  const { ops, failures } = await loadOperations()
-  const { models, failures: modelFailures } = await loadModels()
+  const { ops, models, failures } = await takeInventory()
   const selection = { filter, quick, dtypes, software: false }
   const cases = selectCases(ops, selection).flatMap(({ name, dtype, directions }) =>
     directions.map((direction) => rowLabel(name, direction, dtype)),
@@ -18,6 +16,6 @@ export async function listRows({ filter, quick, dtypes }: BenchArguments): Promi
     rowLabel(`${model}/${test.name}`, 'model', dtype),
   )
   const host = hostNames.map((name) => rowLabel(name, 'host', 'f32')).filter((label) => filter?.test(label) ?? true)
-  const broken = [...failures, ...modelFailures].map(({ name, reason }) => `${name} did not load: ${reason}`)
+  const broken = failures.map(({ name, reason }) => `${name} did not load: ${reason}`)
   return [...cases, ...ends, ...host, ...broken]
 }

@@ -21,8 +21,9 @@ async function main(options: BenchArguments): Promise<number> {
   // Read before hours of measuring, so that a wrong path or file costs nothing.
   const before = options.compare === undefined ? undefined : readRun(options.compare)
   const { json } = options
-  const run = await runBench(options, {
+  const run = await runBench(options, before, {
     header: (header) => console.log(headerLines(header).join('\n')),
+    peer: (line) => console.log(`peer ${line}`),
     probe: (probe, index) => console.log(index === 0 ? `\n${probeHead}\n${probeLine(probe)}` : probeLine(probe)),
     start: (header) => {
       console.log(`\n${rowHead}`)
@@ -33,6 +34,7 @@ async function main(options: BenchArguments): Promise<number> {
       // Line by line: a run that is interrupted keeps what it found.
       if (json) appendFileSync(json, `${toLine(row)}\n`)
     },
+    again: (row) => console.log(`again: ${rowLine(row)}`),
   })
   console.log(`\n${summaryLines(run.rows).join('\n')}`)
   writeReports(options, run)
@@ -43,7 +45,8 @@ async function main(options: BenchArguments): Promise<number> {
   return wrong || hasRegressions(comparison) ? 1 : 0
 }
 
-function writeReports({ csv, html }: BenchArguments, run: Run): void {
+function writeReports({ json, csv, html }: BenchArguments, run: Run): void {
+  if (json) writeFileSync(json, [run.header, ...run.rows].map((value) => `${toLine(value)}\n`).join(''))
   if (csv) writeFileSync(csv, toCsv(run.rows))
   if (html) writeFileSync(html, toHtml(run, historyOf(run.header, readResults())))
 }

@@ -7,7 +7,7 @@ import type { FloatType, Work } from './cost.js'
 import type { Measurement } from './measure.js'
 import type { PeerResult, Probe, Row } from './schema.js'
 import { noisyCv } from './statistics.js'
-import type { Verdict } from './verdict.js'
+import type { Verdict } from './verify/verdict.js'
 
 /** A row without figures. */
 export function emptyRow(identity: Pick<Row, 'name' | 'op' | 'case' | 'direction' | 'dtype'> & Partial<Row>): Row {

@@ -2,27 +2,20 @@
 import { DeviceLostError } from '../src/engine/index.js'
 import type { BenchCase, Direction } from './cases.js'
 import { type Entry, forcedEntries, pickedEntry } from './contestants.js'
+import type { RunContext } from './context.js'
 import { interleave } from './measure.js'
 import { measurePeers } from './measure-peers.js'
-import type { MissingPeer, Peer } from './peer.js'
 import { hostInputs, type Pass, Problem } from './problem.js'
 import { duration } from './report/format.js'
 import { caseRow, failedRow, judgedRow, timedRow, withPeers } from './rows.js'
-import type { Probe, Row } from './schema.js'
+import type { Row } from './schema.js'
 import { quickPatienceMs, type Session } from './session.js'
-import type { Subproblem } from './subproblem.js'
-import { judgedPart, verifyForward } from './verify-forward.js'
-import { verifyBackward } from './verify-gradients.js'
-
-export interface CaseContext {
-  readonly session: Session
-  readonly probes: readonly Probe[]
-  readonly variants: boolean
-  readonly peers: readonly (Peer | MissingPeer)[]
-}
+import { judgedPart, verifyForward } from './verify/forward.js'
+import { verifyBackward } from './verify/gradients.js'
+import type { Subproblem } from './verify/subproblem.js'
 
 /** Every row of a case. Only the loss of the device is thrown: everything else is a row. */
-export async function runCase(context: CaseContext, benchCase: BenchCase): Promise<Row[]> {
+export async function runCase(context: RunContext, benchCase: BenchCase): Promise<Row[]> {
   const { device } = context.session
   if (benchCase.skip) {
     return benchCase.directions.map((direction) => ({
@@ -50,7 +43,7 @@ export async function runCase(context: CaseContext, benchCase: BenchCase): Promi
 }
 
 async function runDirection(
-  context: CaseContext,
+  context: RunContext,
   problem: Problem,
   part: Subproblem | undefined,
   direction: Direction,
@@ -119,7 +112,7 @@ async function judge(
 
 /** Peers are measured beside the variant that the engine picks. */
 async function addPeers(
-  { session, peers }: CaseContext,
+  { session, peers }: RunContext,
   problem: Problem,
   direction: Direction,
   pass: Pass,

@@ -1,6 +1,6 @@
 /** Runs the end-to-end cases of `bench/models`. */
 import { type Device, DeviceLostError, profile } from '../src/engine/index.js'
-import { isExplicit, rowLabel } from './cases.js'
+import { isExplicit, rowLabel, type Selection } from './cases.js'
 import type { FloatType, Work } from './cost.js'
 import { measure } from './measure.js'
 import type { BenchModel, ModelCase, PreparedModel } from './model.js'
@@ -16,14 +16,7 @@ export interface ModelRun {
   readonly skip: string | undefined
 }
 
-export interface ModelSelection {
-  readonly filter: RegExp | undefined
-  readonly quick: boolean
-  readonly dtypes: readonly FloatType[]
-  readonly software: boolean
-}
-
-export function selectModels(models: readonly BenchModel[], selection: ModelSelection): ModelRun[] {
+export function selectModels(models: readonly BenchModel[], selection: Selection): ModelRun[] {
   const { filter, quick, dtypes, software } = selection
   return models.flatMap(({ name: model, cases }) =>
     cases.flatMap((test) => {
@@ -37,10 +30,8 @@ export function selectModels(models: readonly BenchModel[], selection: ModelSele
   )
 }
 
-export async function runModel(session: Session, probes: readonly Probe[], run: ModelRun): Promise<Row> {
-  const { device } = session
-  const { model, test, dtype, skip } = run
-  const blank = emptyRow({
+export function modelRow({ model, test, dtype }: ModelRun): Row {
+  return emptyRow({
     name: `${model}/${test.name}`,
     op: model,
     case: test.name,
@@ -49,6 +40,12 @@ export async function runModel(session: Session, probes: readonly Probe[], run: 
     shape: test.shape.map((shape) => [...shape]),
     options: test.options,
   })
+}
+
+export async function runModel(session: Session, probes: readonly Probe[], run: ModelRun): Promise<Row> {
+  const { device } = session
+  const { test, dtype, skip } = run
+  const blank = modelRow(run)
   if (skip) return { ...blank, status: 'skipped', note: skip }
   let prepared: PreparedModel | undefined
   try {

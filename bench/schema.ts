@@ -70,6 +70,8 @@ export const peerResultSchema = z.object({
   name: z.string(),
   version: z.string(),
   medianMs: measured,
+  /** Ours by the same clock in alternation with the peer: the wall's, recording included. */
+  oursMs: measured,
   /** The peer's median over ours, both by the wall clock; above 1 we are faster. */
   ratio: measured,
   note: z.string(),

@@ -5,7 +5,7 @@ import { type Clock, chooseClock } from './clock.js'
 import { fill } from './fill.js'
 import type { MeasureContext, SamplingSettings } from './measure.js'
 import { fullSampling, quickSampling } from './measure.js'
-import type { ReferenceBudget } from './subproblem.js'
+import type { ReferenceBudget } from './verify/subproblem.js'
 
 export interface SessionOptions {
   readonly profile: DeviceProfile

@@ -47,9 +47,17 @@ function convolution(
 const headSizes = [64, 96, 128]
 const lengths = [256, 1024, 4096, 8192]
 
+const layer = (rows: number, inputs: number, outputs: number): OpCase<unknown> => ({
+  name: `${rows} × ${inputs} to ${outputs}`,
+  inputs: floats([rows, inputs], [outputs, inputs], [outputs]),
+  options: {},
+  bench: true,
+})
+
 /** By operation. A case that an operation already has under the same name is not repeated. */
 export const conventionalCases: Readonly<Record<string, readonly OpCase<unknown>[]>> = {
   matmul: [2048, 4096, 8192].map(square),
+  linear: [layer(256, 768, 768), layer(4096, 768, 3072)],
   attention: [
     attention(1, 4, 256, 64),
     attention(1, 4, 1024, 64),

@@ -125,10 +125,10 @@ function peerBars(rows: readonly Row[]): string {
     const longest = Math.max(1, ...row.peers.map(({ ratio }) => ratio ?? 0))
     return [
       [`<strong>${escapeText(rowKey(row))}</strong>`, 'voxgrad', '1', bar(1 / longest)],
-      ...row.peers.map(({ name, version, ratio, note }) => [
+      ...row.peers.map(({ name, version, medianMs, ratio, note }) => [
         '',
         escapeText(`${name} ${version}`),
-        ratio === null ? '-' : figure(ratio),
+        ratio === null ? '-' : `${figure(ratio)} (${duration(medianMs)})`,
         ratio === null ? `<span class="note">${escapeText(note)}</span>` : bar(ratio / longest, 'peer'),
       ]),
     ]

@@ -1,10 +1,10 @@
 /** The forward pass against the float64 reference, on the whole problem or on a part that the reference can afford. */
-import { isFloat } from '../src/engine/dtype.js'
-import { toleranceOf } from '../src/kernels/tolerances.js'
-import { compareRuns } from './compare-variants.js'
+import { isFloat } from '../../src/engine/dtype.js'
+import { toleranceOf } from '../../src/kernels/tolerances.js'
+import type { Problem } from '../problem.js'
 import { leading } from './part.js'
-import type { Problem } from './problem.js'
 import { findSubproblem, type ReferenceBudget, type Subproblem } from './subproblem.js'
+import { compareRuns } from './variants.js'
 import { type Candidate, describePart, largestError, relativeTo, type Verdict } from './verdict.js'
 
 /**

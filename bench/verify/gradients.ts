@@ -1,11 +1,11 @@
 /** Gradients against the float64 reference, by differences along random directions. */
-import { isFloat } from '../src/engine/dtype.js'
-import { tensor } from '../src/engine/tensor.js'
-import { compareGradients } from './compare-variants.js'
+import { isFloat } from '../../src/engine/dtype.js'
+import { tensor } from '../../src/engine/tensor.js'
+import type { Problem } from '../problem.js'
+import { roundTo, uniform } from '../values.js'
 import { embed, leading } from './part.js'
-import type { Problem } from './problem.js'
 import type { Subproblem } from './subproblem.js'
-import { roundTo, uniform } from './values.js'
+import { compareGradients } from './variants.js'
 import { type Candidate, describePart, type Verdict } from './verdict.js'
 
 /** How far a directional derivative may be off, relative to the norm of its terms. */

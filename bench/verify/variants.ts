@@ -1,11 +1,11 @@
 /** Where the reference cannot judge: results against those of the same kernels' portable variants. */
-import { isFloat } from '../src/engine/dtype.js'
-import { NotSupportedError } from '../src/engine/errors.js'
-import { definedKernels, withVariant } from '../src/engine/kernel.js'
-import { type Tensor, tensor } from '../src/engine/tensor.js'
-import { toleranceOf } from '../src/kernels/tolerances.js'
-import type { Problem } from './problem.js'
-import { roundTo, uniform } from './values.js'
+import { isFloat } from '../../src/engine/dtype.js'
+import { NotSupportedError } from '../../src/engine/errors.js'
+import { definedKernels, withVariant } from '../../src/engine/kernel.js'
+import { type Tensor, tensor } from '../../src/engine/tensor.js'
+import { toleranceOf } from '../../src/kernels/tolerances.js'
+import type { Problem } from '../problem.js'
+import { roundTo, uniform } from '../values.js'
 import { type Candidate, largestError, relativeTo, type Verdict } from './verdict.js'
 
 const unjudged: Verdict = {

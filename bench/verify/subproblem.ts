@@ -7,10 +7,10 @@
  * short of the border qualify; a softmax across the cut axis, statistics over it, or a rotation along it change and are
  * rejected. Axes that an integer input points into are not cut: indices would leave them, and change meaning.
  */
-import type { OpCase, ReferenceArray } from '../src/engine/op.js'
-import { type Shape, sizeOf } from '../src/engine/shape.js'
-import type { TensorSpec } from '../src/engine/tensor.js'
-import type { AnyOp } from './discover.js'
+import type { OpCase, ReferenceArray } from '../../src/engine/op.js'
+import { type Shape, sizeOf } from '../../src/engine/shape.js'
+import type { TensorSpec } from '../../src/engine/tensor.js'
+import type { AnyOp } from '../discover.js'
 import { leading } from './part.js'
 
 /** Where a small array lies in a large one: the same indices, fewer of them. */

@@ -1,5 +1,5 @@
 /** The corner of an array where every index is small. */
-import { type Shape, sizeOf } from '../src/engine/shape.js'
+import { type Shape, sizeOf } from '../../src/engine/shape.js'
 
 /** The first entries along every axis. */
 export function leading<T extends Float64Array | Float32Array | Int32Array | Uint32Array>(

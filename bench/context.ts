@@ -1,0 +1,11 @@
+import type { MissingPeer, Peer } from './peer.js'
+import type { Probe } from './schema.js'
+import type { Session } from './session.js'
+
+/** What all items of a run share. */
+export interface RunContext {
+  readonly session: Session
+  readonly probes: readonly Probe[]
+  readonly variants: boolean
+  readonly peers: readonly (Peer | MissingPeer)[]
+}

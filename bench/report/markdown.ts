@@ -1,0 +1,90 @@
+/** The README's performance tables, from stored runs: one part per device and profile. */
+import type { Row, Run } from '../schema.js'
+import { deviceId } from './compare.js'
+import { duration, figure, markdownTable, percent } from './format.js'
+import { peerMeans } from './table.js'
+
+export const beginMark = '<!-- bench:begin -->'
+export const endMark = '<!-- bench:end -->'
+
+/** `text` with the block between the marks replaced. Throws an error when the marks are missing. */
+export function replaceBlock(text: string, block: string): string {
+  const begin = text.indexOf(beginMark)
+  const end = text.indexOf(endMark)
+  if (begin < 0 || end < begin) throw new Error(`there is no block between ${beginMark} and ${endMark}`)
+  return `${text.slice(0, begin + beginMark.length)}\n\n${block}\n\n${text.slice(end)}`
+}
+
+/** The newest full run of each device and profile; a quick one where there is no other. */
+export function newestRuns(runs: readonly Run[]): Run[] {
+  const chosen = new Map<string, Run>()
+  for (const run of [...runs].sort((a, b) => a.header.date.localeCompare(b.header.date))) {
+    const key = `${deviceId(run.header)} ${run.header.profile}`
+    const known = chosen.get(key)
+    if (!known || known.header.quick || !run.header.quick) chosen.set(key, run)
+  }
+  return [...chosen.values()]
+}
+
+export function performanceTables(runs: readonly Run[]): string {
+  const newest = newestRuns(runs)
+  if (newest.length === 0) return 'No run is stored in `bench/results` yet.'
+  return newest.map(deviceTables).join('\n\n')
+}
+
+function deviceTables({ header, rows }: Run): string {
+  const { adapter, driver, profile, date, commit, dirty, version, webgpu, node, quick } = header
+  const facts =
+    `${driver}, profile ${profile}, voxgrad ${version} (${commit.slice(0, 10)}${dirty ? ', with changes' : ''}), ` +
+    `webgpu ${webgpu}, Node ${node}, ${date.slice(0, 10)}${quick ? ', a quick run' : ''}`
+  const timed = rows.filter((row) => row.status === 'ok' && row.picked && row.direction !== 'host')
+  const parts = [
+    `### ${adapter.device || adapter.description}`,
+    facts,
+    probeTable(header),
+    kernelTable(
+      timed.filter(({ bound }) => bound === 'compute'),
+      'GFLOP/s',
+      ({ gflops }) => gflops,
+    ),
+    kernelTable(
+      timed.filter(({ bound }) => bound === 'memory'),
+      'GB/s',
+      ({ gbps }) => gbps,
+    ),
+    peerTable(rows),
+  ]
+  return parts.filter((part) => part !== '').join('\n\n')
+}
+
+function probeTable({ probes }: Run['header']): string {
+  const shown = probes.filter(({ status }) => status === 'ok')
+  if (shown.length === 0) return ''
+  return markdownTable(
+    ['What the adapter can do', 'Measured'],
+    shown.map(({ name, value, unit }) => [name, `${figure(value)} ${unit}`]),
+  )
+}
+
+function kernelTable(rows: readonly Row[], unit: string, rate: (row: Row) => number | null): string {
+  if (rows.length === 0) return ''
+  return markdownTable(
+    [`Bound by ${unit === 'GB/s' ? 'memory' : 'arithmetic'}`, 'Type', 'Time', unit, 'Of the ceiling'],
+    rows.map((row) => [
+      `${row.name}${row.direction === 'backward' ? ', backward' : ''}`,
+      row.dtype,
+      duration(row.medianMs),
+      figure(rate(row)),
+      percent(row.fractionOfProbe),
+    ]),
+  )
+}
+
+function peerTable(rows: readonly Row[]): string {
+  const means = peerMeans(rows)
+  if (means.length === 0) return ''
+  return markdownTable(
+    ['Library', 'Its time over ours', 'Cases'],
+    means.map(({ name, version, mean, cases }) => [`${name} ${version}`, figure(mean), String(cases)]),
+  )
+}
