@@ -1,11 +1,11 @@
 /** A whole run: probes, then every item of the plan, each told as it comes; at last, what seems slower once more. */
 import { DeviceLostError } from '../src/engine/index.js'
 import type { BenchArguments } from './arguments.js'
-import { measureProbes } from './ceilings.js'
 import type { FloatType } from './cost.js'
 import { describeRun } from './environment.js'
 import { loadAllPeers, type Peer } from './peer.js'
 import { type Item, planItems, takeInventory } from './plan.js'
+import { measureProbes } from './probes/measure.js'
 import { compareRuns } from './report/compare.js'
 import { failedRow } from './rows.js'
 import { type Header, type Probe, type Row, type Run, rowKey } from './schema.js'

@@ -1,34 +1,6 @@
-/** This run's ceilings: measured once, before any case, and asked by every row. */
+/** What the probes of a run say of its cases: the roofline that every row is held against. */
 import type { FloatType, Work } from './cost.js'
-import {
-  arithmeticProbes,
-  latencyProbes,
-  matrixProbes,
-  memoryProbes,
-  type ProbeContext,
-  runProbe,
-  workgroupProbes,
-} from './probes/index.js'
 import type { Probe } from './schema.js'
-
-/** Measures every probe, telling each as it comes. */
-export async function measureProbes(context: ProbeContext, tell: (probe: Probe) => void): Promise<Probe[]> {
-  const { device, quick } = context
-  const plans = [
-    ...arithmeticProbes(device),
-    ...matrixProbes(device),
-    ...memoryProbes(device, quick),
-    ...workgroupProbes,
-    ...latencyProbes,
-  ]
-  const probes: Probe[] = []
-  for (const plan of plans) {
-    const probe = await runProbe(context, plan)
-    probes.push(probe)
-    tell(probe)
-  }
-  return probes
-}
 
 /**
  * Operations per second that a kernel of this type could reach: matrices where there are any, else ordinary arithmetic.

@@ -3,6 +3,7 @@
  * same run, and beside other libraries.
  */
 import { appendFileSync, writeFileSync } from 'node:fs'
+import { NoAdapterError } from '../src/engine/index.js'
 import { type BenchArguments, parseArguments, UsageError, usage } from './arguments.js'
 import { runBench } from './bench.js'
 import { listRows } from './list.js'
@@ -56,7 +57,11 @@ try {
   if (options.help) console.log(usage)
   else process.exitCode = await main(options)
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error
-  console.error(`${error.message}\n\n${usage}`)
-  process.exitCode = 2
+  if (error instanceof UsageError) {
+    console.error(`${error.message}\n\n${usage}`)
+    process.exitCode = 2
+  } else if (error instanceof NoAdapterError) {
+    console.error(error.message)
+    process.exitCode = 1
+  } else throw error
 }

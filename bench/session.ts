@@ -18,7 +18,7 @@ const gpuFlushBytes = 256 * 2 ** 20
 const softwareFlushBytes = 64 * 2 ** 20
 
 /** An execution longer than this is left out of `--quick` on a software adapter. */
-export const quickPatienceMs = 100
+export const quickPatienceMs = 50
 
 export class Session {
   readonly device: Device

@@ -2,7 +2,7 @@
 import { type Header, type Probe, type Row, type Run, rowKey } from '../schema.js'
 import { duration, figure, percent } from './format.js'
 import { rooflinePlot, rowTitle } from './roofline.js'
-import { escapeText, logScale, margin, plot, point, polyline, text } from './svg.js'
+import { escapeText, logScale, margin, plot, point, polyline } from './svg.js'
 import { headerLines, summaryLines } from './table.js'
 
 const style = `
@@ -92,10 +92,10 @@ function memoryPlot(probes: readonly Probe[]): string {
     const mine = memory.filter((probe) => probe.access === access)
     const points = mine.map((probe) => [x.at(probe.workingSetBytes! / 1024), y.at(probe.value!)] as const)
     const marks = points.map(([px, py], k) => point(px, py, 'f32', `${mine[k]!.name}: ${figure(mine[k]!.value)} GB/s`))
-    const last = points.at(-1)
-    return polyline(points, `line line${i}`) + marks.join('') + (last ? text(last[0] - 30, last[1] - 8, access) : '')
+    return polyline(points, `line line${i}`) + marks.join('')
   })
-  return plot({ ...size, x, y, xLabel: 'working set, KiB', yLabel: 'GB/s' }, lines.join(''))
+  const key = '<p class="note">Blue read, orange write, grey copy (bytes read plus bytes written).</p>'
+  return key + plot({ ...size, x, y, xLabel: 'working set, KiB', yLabel: 'GB/s' }, lines.join(''))
 }
 
 const bar = (share: number, className = ''): string =>

@@ -1,5 +1,7 @@
 /** The README's performance tables, from stored runs: one part per device and profile. */
+
 import type { Row, Run } from '../schema.js'
+import { quickElementwise } from '../shapes.js'
 import { deviceId } from './compare.js'
 import { duration, figure, markdownTable, percent } from './format.js'
 import { peerMeans } from './table.js'
@@ -38,6 +40,7 @@ function deviceTables({ header, rows }: Run): string {
     `${driver}, profile ${profile}, voxgrad ${version} (${commit.slice(0, 10)}${dirty ? ', with changes' : ''}), ` +
     `webgpu ${webgpu}, Node ${node}, ${date.slice(0, 10)}${quick ? ', a quick run' : ''}`
   const timed = rows.filter((row) => row.status === 'ok' && row.picked && row.direction !== 'host')
+  const memory = largestOfEach(timed.filter(({ bound }) => bound === 'memory'))
   const parts = [
     `### ${adapter.device || adapter.description}`,
     facts,
@@ -47,14 +50,25 @@ function deviceTables({ header, rows }: Run): string {
       'GFLOP/s',
       ({ gflops }) => gflops,
     ),
-    kernelTable(
-      timed.filter(({ bound }) => bound === 'memory'),
-      'GB/s',
-      ({ gbps }) => gbps,
-    ),
+    kernelTable(memory, 'GB/s', ({ gbps }) => gbps),
     peerTable(rows),
   ]
   return parts.filter((part) => part !== '').join('\n\n')
+}
+
+/**
+ * Of what is bound by memory, each operation's largest case, forward; of the elementwise table, whose rows are all alike,
+ * a few. The stored files have the rest.
+ */
+function largestOfEach(rows: readonly Row[]): Row[] {
+  const largest = new Map<string, Row>()
+  for (const row of rows) {
+    if (row.direction === 'backward' || (row.case === 'bandwidth' && !quickElementwise.has(row.op))) continue
+    const key = `${row.op} ${row.dtype}`
+    const known = largest.get(key)
+    if (!known || row.bytes > known.bytes) largest.set(key, row)
+  }
+  return [...largest.values()]
 }
 
 function probeTable({ probes }: Run['header']): string {

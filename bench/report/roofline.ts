@@ -14,13 +14,17 @@ interface Roof {
   readonly bandwidth: number
 }
 
-/** The slope is that of memory proper: of the largest working set probed. */
+/** One roof per peak: types that share one share a line. The slope is memory proper, of the largest working set probed. */
 export function roofs(probes: readonly Probe[]): Roof[] {
   const bandwidth = peakBandwidth(probes, Number.POSITIVE_INFINITY)
   if (!bandwidth) return []
-  return (['f32', 'f16'] as const).flatMap((dtype) => {
+  const byPeak = new Map<number, string[]>()
+  for (const dtype of ['f32', 'f16']) {
     const peak = peakFlops(probes, dtype)
-    return peak ? [{ label: `${dtype}: ${figure(peak)} GFLOP/s, ${figure(bandwidth)} GB/s`, peak, bandwidth }] : []
+    if (peak) byPeak.set(peak, [...(byPeak.get(peak) ?? []), dtype])
+  }
+  return [...byPeak].map(([peak, dtypes]) => {
+    return { label: `${dtypes.join(', ')}: ${figure(peak)} GFLOP/s, ${figure(bandwidth)} GB/s`, peak, bandwidth }
   })
 }
 

@@ -1,5 +1,0 @@
-export { arithmeticProbes } from './arithmetic.js'
-export { latencyProbes } from './latency.js'
-export { matrixProbes } from './matrices.js'
-export { memoryProbes, workgroupProbes } from './memory.js'
-export { type ProbeContext, type ProbePlan, runProbe } from './support.js'
