@@ -1,5 +1,5 @@
 /** The ways to run one pass of a case: as the engine picks, and with each variant of its kernels forced. */
-import { scope } from '../src/engine/index.js'
+import { NotSupportedError, scope } from '../src/engine/index.js'
 import { definedKernels, withVariant } from '../src/engine/kernel.js'
 import type { Contestant } from './measure.js'
 import type { Pass, Problem } from './problem.js'
@@ -21,21 +21,40 @@ export function pickedEntry({ run, kernels, launches }: Pass): Entry {
 }
 
 /**
- * One entry for every variant of the pass's kernels beside the one that was picked. A variant that this adapter or
- * problem rules out is an entry with the reason.
+ * One entry for every family of variants of the pass's kernels beside the one that was picked: its first that can run,
+ * or, where this adapter or problem rules all of them out, the reason of the last.
  */
 export async function forcedEntries(problem: Problem, pass: Pass): Promise<Entry[]> {
   const entries: Entry[] = []
   for (const { name, variants } of definedKernels()) {
     const mine = pass.kernels.filter((label) => label.startsWith(`${name}/`))
     if (mine.length === 0 || variants.length < 2) continue
-    for (const { name: variant } of variants) {
-      const label = `${name}/${variant}`
-      if (mine.length === 1 && mine[0] === label) continue
-      entries.push(await forcedEntry(problem, pass, { kernel: name, variant, label }))
+    const picked = variants.filter((variant) => mine.includes(`${name}/${variant.name}`))
+    for (const [family, members] of families(variants)) {
+      if (mine.length === 1 && picked.some((variant) => familyOf(variant) === family)) continue
+      entries.push(await firstOf(problem, pass, name, members))
     }
   }
   return entries
+}
+
+type Variant = ReturnType<typeof definedKernels>[number]['variants'][number]
+
+const familyOf = ({ name, family }: Variant): string => family ?? name
+
+function families(variants: readonly Variant[]): Map<string, Variant[]> {
+  const groups = new Map<string, Variant[]>()
+  for (const variant of variants) groups.set(familyOf(variant), [...(groups.get(familyOf(variant)) ?? []), variant])
+  return groups
+}
+
+async function firstOf(problem: Problem, pass: Pass, kernel: string, members: readonly Variant[]): Promise<Entry> {
+  let entry: Entry | undefined
+  for (const { name: variant } of members) {
+    entry = await forcedEntry(problem, pass, { kernel, variant, label: `${kernel}/${variant}` })
+    if (!(entry.failure instanceof NotSupportedError)) break
+  }
+  return entry!
 }
 
 async function forcedEntry(

@@ -1,6 +1,8 @@
 /** Writes whole tensors: what overwrites the caches, and work of a known kind for trying out a clock. */
+
+import { dispatch } from '../src/engine/dispatch.js'
 import { type Device, scope, type Tensor } from '../src/engine/index.js'
-import { dispatch, type Kernel } from '../src/engine/kernel.js'
+import type { Kernel } from '../src/engine/kernel.js'
 import { layoutConstants } from './probes/layouts.js'
 import writeWgsl from './probes/memory-write.wgsl'
 

@@ -1,6 +1,8 @@
 /** What probes share: a kernel without variants, and the fastest rate of work that can be made as long as needed. */
+
+import { dispatch } from '../../src/engine/dispatch.js'
 import type { Device } from '../../src/engine/index.js'
-import { dispatch, type Kernel, type KernelVariant } from '../../src/engine/kernel.js'
+import type { Kernel, KernelVariant } from '../../src/engine/kernel.js'
 import type { Clock } from '../clock.js'
 import type { Probe } from '../schema.js'
 

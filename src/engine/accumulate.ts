@@ -1,7 +1,8 @@
 /** How the tape adds gradients up: in f32, whatever the storage of the parts. */
 import accumulateWgsl from './accumulate.wgsl'
+import { dispatch } from './dispatch.js'
 import { bytesPerElement, type DType } from './dtype.js'
-import { defineKernel, dispatch } from './kernel.js'
+import { defineKernel } from './kernel.js'
 import { empty, type Tensor } from './tensor.js'
 import { elementWindows } from './window.js'
 

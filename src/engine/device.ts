@@ -1,8 +1,9 @@
 import { adapterLimits, type Capabilities, readCapabilities, subgroupMatrixFeature } from './capabilities.js'
 import { type DeviceLostError, DisposedError, LimitError, OutOfMemoryError } from './errors.js'
 import { acquireAdapter, acquireGpu, type Profile, profileToggles } from './gpu.js'
-import { PipelineCache } from './kernel.js'
+import type { VariantPreferences } from './kernel.js'
 import { BufferPool, type MemoryStatistics, type PooledBuffer, type Storage, sizeClass } from './memory.js'
+import { PipelineCache } from './pipelines.js'
 import { describeOperation, lostError, Recorder } from './recorder.js'
 
 export interface DeviceOptions {
@@ -65,6 +66,8 @@ export class Device {
   readonly recorder: Recorder
   readonly pool: BufferPool
   readonly pipelines: PipelineCache
+  /** Which variants are fastest here; without, each kernel's first that can run a problem. */
+  preferences: VariantPreferences | undefined
   readonly #stagingFree = new Map<number, GPUBuffer[]>()
   readonly #lastUse = new WeakMap<GPUBuffer, number>()
   #lost: DeviceLostError | undefined

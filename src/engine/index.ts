@@ -10,8 +10,11 @@ export {
   defineKernel,
   type Kernel,
   type KernelVariant,
+  type SecondPass,
   type Specialization,
+  secondPass,
   type TensorWindow,
+  type VariantPreferences,
   withVariant,
 } from './kernel.js'
 export type { MemoryStatistics } from './memory.js'

@@ -3,9 +3,10 @@
  */
 import { edgeTo, type InputEdge, isRecording, Node, noGrad } from './autograd.js'
 import type { Device } from './device.js'
+import { dispatch } from './dispatch.js'
 import type { DType } from './dtype.js'
 import { DeviceMismatchError, ShapeError } from './errors.js'
-import { type DispatchRequest, dispatch } from './kernel.js'
+import type { DispatchRequest } from './kernel.js'
 import { scope } from './scope.js'
 import { formatShape, type Shape, sameShape } from './shape.js'
 import { empty, type Tensor, type TensorSpec } from './tensor.js'

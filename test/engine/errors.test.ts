@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { dispatch, spreadWorkgroups } from '../../src/engine/dispatch.js'
 import {
   DeviceLostError,
   DeviceMismatchError,
@@ -16,7 +17,6 @@ import {
   withVariant,
   zeros,
 } from '../../src/engine/index.js'
-import { dispatch, spreadWorkgroups } from '../../src/engine/kernel.js'
 import { add, clamp, exp } from '../../src/kernels/elementwise/index.js'
 import { matmul } from '../../src/kernels/matmul/index.js'
 import { testDevice } from '../support/device.js'

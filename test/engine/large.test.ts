@@ -1,7 +1,8 @@
 /** Sizes beyond the adapter's limits: many workgroups, large indices, tensors larger than a binding, and nothing at all. */
 import { describe, expect, it } from 'vitest'
+import { dispatch } from '../../src/engine/dispatch.js'
 import { LimitError, scope, tensor, zeros } from '../../src/engine/index.js'
-import { defineKernel, dispatch } from '../../src/engine/kernel.js'
+import { defineKernel } from '../../src/engine/kernel.js'
 import { elementWindows } from '../../src/engine/window.js'
 import { add, affine, mul } from '../../src/kernels/elementwise/index.js'
 import { matmul } from '../../src/kernels/matmul/index.js'

@@ -1,7 +1,7 @@
 /** Kernels in which lanes share rows, in both variants and for rows of every order of length. */
 import { describe, expect, it } from 'vitest'
+import { dispatch } from '../../src/engine/dispatch.js'
 import { gradients, type Kernel, scope, type Tensor, tensor, withVariant, zeros } from '../../src/engine/index.js'
-import { dispatch } from '../../src/engine/kernel.js'
 import { mul } from '../../src/kernels/elementwise/index.js'
 import { crossEntropy } from '../../src/kernels/losses/index.js'
 import { layerNorm } from '../../src/kernels/norm/index.js'

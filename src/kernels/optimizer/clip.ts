@@ -1,6 +1,8 @@
 /** The norm over many tensors, and scaling by it, without reading anything back. */
+
+import { dispatch } from '../../engine/dispatch.js'
 import { checkDType } from '../../engine/dtype.js'
-import { defineKernel, dispatch } from '../../engine/kernel.js'
+import { defineKernel } from '../../engine/kernel.js'
 import { empty, type Tensor } from '../../engine/tensor.js'
 import { elementWindows } from '../../engine/window.js'
 import normWgsl from './norm.wgsl'

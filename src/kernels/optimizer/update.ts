@@ -1,7 +1,9 @@
 /** What the kernels that write tensors in place share. */
+
+import { dispatch } from '../../engine/dispatch.js'
 import { checkDType } from '../../engine/dtype.js'
 import { ShapeError } from '../../engine/errors.js'
-import { type DispatchRequest, dispatch } from '../../engine/kernel.js'
+import type { DispatchRequest } from '../../engine/kernel.js'
 import { formatShape, sameShape } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { elementWindows } from '../../engine/window.js'

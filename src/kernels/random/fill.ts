@@ -1,8 +1,9 @@
 /** Tensors of random numbers. */
 import type { Device } from '../../engine/device.js'
+import { dispatch } from '../../engine/dispatch.js'
 import { bytesPerElement, checkDType, type DType } from '../../engine/dtype.js'
 import { NotSupportedError, ValueError } from '../../engine/errors.js'
-import { defineKernel, dispatch } from '../../engine/kernel.js'
+import { defineKernel } from '../../engine/kernel.js'
 import type { ParameterWriter } from '../../engine/parameters.js'
 import type { Draw, Generator } from '../../engine/random.js'
 import type { Shape } from '../../engine/shape.js'
