@@ -1,5 +1,5 @@
 /** Takes the samples of a case: warm-up, calibration, then interleaved samples with warm and with overwritten caches. */
-import type { Clock, Task } from './clock.js'
+import type { Clock, Task } from '../src/engine/clock.js'
 import { median, type Summary, summarize } from './statistics.js'
 
 export interface SamplingSettings {

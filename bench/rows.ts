@@ -1,8 +1,9 @@
 /** Makes rows of what was measured, and of what could not be. */
+
+import type { Clock } from '../src/engine/clock.js'
 import { LimitError, NotSupportedError } from '../src/engine/index.js'
 import type { BenchCase } from './cases.js'
 import { boundOf } from './ceilings.js'
-import type { Clock } from './clock.js'
 import type { FloatType, Work } from './cost.js'
 import type { Measurement } from './measure.js'
 import type { PeerResult, Probe, Row } from './schema.js'

@@ -1,9 +1,9 @@
 /** What probes share: a kernel without variants, and the fastest rate of work that can be made as long as needed. */
 
+import type { Clock } from '../../src/engine/clock.js'
 import { dispatch } from '../../src/engine/dispatch.js'
 import type { Device } from '../../src/engine/index.js'
 import type { Kernel, KernelVariant } from '../../src/engine/kernel.js'
-import type { Clock } from '../clock.js'
 import type { Probe } from '../schema.js'
 
 export interface ProbeContext {

@@ -6,8 +6,7 @@
  * is read (`TOP_OF_PIPE`), while earlier kernels may still run; that of its end waits for everything before it
  * (`BOTTOM_OF_PIPE`). Two ends enclose exactly the kernels recorded between them.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Device } from '../src/engine/index.js'
+import type { Device } from './device.js'
 
 /** Work that is recorded synchronously. */
 export interface Task {
@@ -33,7 +32,7 @@ const leastSleepMs = 4
 
 async function sleepThrough(expectedMs: number): Promise<void> {
   const ms = sleptShare * expectedMs
-  if (ms >= leastSleepMs) await sleep(ms)
+  if (ms >= leastSleepMs) await new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** Half of what a query set may hold. */
