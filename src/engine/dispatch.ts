@@ -4,6 +4,21 @@ import { LimitError } from './errors.js'
 import { chooseVariant, type DispatchRequest, type KernelVariant, type TensorWindow } from './kernel.js'
 import { empty, type Tensor } from './tensor.js'
 
+type Watcher = (request: DispatchRequest<unknown>) => void
+
+let watcher: Watcher | undefined
+
+/** Shows every kernel that `fn` would launch to `see`, and launches none: for whoever plans what to measure. */
+export function withoutLaunching<T>(see: Watcher, fn: () => T): T {
+  const outer = watcher
+  watcher = see
+  try {
+    return fn()
+  } finally {
+    watcher = outer
+  }
+}
+
 /**
  * Records one kernel, in one pass or two. Nothing is launched for a problem of zero workgroups.
  *
@@ -11,6 +26,10 @@ import { empty, type Tensor } from './tensor.js'
  */
 export function dispatch<P>(device: Device, request: DispatchRequest<P>): void {
   device.checkUsable()
+  if (watcher) {
+    watcher(request as DispatchRequest<unknown>)
+    return
+  }
   const { kernel, problem, inputs, outputs } = request
   const variant = chooseVariant(kernel, device, problem)
   const second = variant.split?.(problem, device.capabilities)

@@ -6,6 +6,7 @@
  * The engine prepends a header with `enable` lines and the specialisation's constants, type aliases and functions.
  */
 import type { Capabilities } from './capabilities.js'
+import type { Cost } from './cost.js'
 import { NotSupportedError } from './errors.js'
 import type { ParameterWriter } from './parameters.js'
 import type { Tensor } from './tensor.js'
@@ -63,12 +64,18 @@ export interface Kernel<P> {
   readonly variants: readonly KernelVariant<P>[]
   /** Problems with the same text are of one kind: what is fastest for one is taken for all. Absent: never tuned. */
   bucket?(problem: P): string
+  /** What a problem takes: by it the tuner reports rates, and leaves out what is too large for an adapter. */
+  cost?(problem: P): Cost
+  /** Raised when something other than the WGSL files changes what is fastest: measurements of before then count no more. */
+  readonly version?: number
 }
 
 /** Which variant is fastest for which kind of problem on a device: measured there, or shipped for devices of its kind. */
 export interface VariantPreferences {
   /** Names of variants, the best first; those that do not support a problem are passed over. */
   preferred(kernel: string, bucket: string): readonly string[]
+  /** Where they come from, for reports. */
+  describe?(): string
 }
 
 /** Every kernel defined so far, for the tests that compile and run each variant. */
@@ -81,6 +88,11 @@ export function defineKernel<P>(kernel: Kernel<P>): Kernel<P> {
 
 export function definedKernels(): readonly Kernel<never>[] {
   return [...kernels.values()]
+}
+
+/** The kernel of a name, if it was defined. */
+export function definedKernel(name: string): Kernel<never> | undefined {
+  return kernels.get(name)
 }
 
 /** Part of a tensor, for kernels that work by windows because the whole is beyond the binding limit. */

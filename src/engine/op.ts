@@ -2,6 +2,7 @@
  * Operations: shape rule, forward, gradient, float64 reference and cost in one value.
  */
 import { edgeTo, type InputEdge, isRecording, Node, noGrad } from './autograd.js'
+import type { Cost } from './cost.js'
 import type { Device } from './device.js'
 import { dispatch } from './dispatch.js'
 import type { DType } from './dtype.js'
@@ -11,13 +12,7 @@ import { scope } from './scope.js'
 import { formatShape, type Shape, sameShape } from './shape.js'
 import { empty, type Tensor, type TensorSpec } from './tensor.js'
 
-/** What an operation has to do at least: the bench divides by it. */
-export interface Cost {
-  /** Floating-point operations; a fused multiply-add is two. */
-  readonly flops: number
-  /** Bytes that must cross the memory bus when every tensor is touched once. */
-  readonly bytes: number
-}
+export type { Cost }
 
 /** An array of the float64 reference. */
 export interface ReferenceArray {

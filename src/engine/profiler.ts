@@ -1,9 +1,9 @@
 /**
  * Where the time goes: every dispatch in a pass of its own between two timestamps, added up by kernel and operation.
  */
+import type { Cost } from './cost.js'
 import type { Device } from './device.js'
 import { NotSupportedError } from './errors.js'
-import type { Cost } from './op.js'
 
 /** One line of a profile. */
 export interface ProfileRow {

@@ -1,0 +1,104 @@
+/** Finds the fastest of several ways to do the same, without spending much time on the slow ones. */
+import type { Clock } from './clock.js'
+
+export interface Racer {
+  readonly name: string
+  /** Records one execution. Everything it needs is compiled. */
+  record(): void
+}
+
+export interface RaceOptions {
+  /** Heats end when this much measured time is spent. Every racer gets a first sample, whatever it takes. */
+  readonly mostMs: number
+  /** Fast enough: nobody is measured any longer once someone takes no more. */
+  readonly enoughMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Standing {
+  readonly name: string
+  /** Milliseconds per execution. */
+  readonly medianMs: number
+  /** Samples that the median is of. */
+  readonly samples: number
+}
+
+/** Executions beyond so many times the fastest first sample end there. */
+const hopeless = 4
+const firstHeat = 3
+/** Shorter samples are mostly stamps and launch gaps; the wall clock also sees wake-ups. */
+const leastSampleMs = { timestamp: 1, wall: 5 }
+const mostRepeats = 1000
+
+interface Runner extends Racer {
+  readonly firstMs: number
+  /** Executions per sample. */
+  readonly repeats: number
+  readonly times: number[]
+}
+
+/**
+ * Successive halving: everyone runs once, those near the fastest run in heats in which their samples alternate, so that
+ * a change of clock speed or load meets all of them, and after each heat the faster half goes on to one of twice the
+ * length. Returns the standings in the order of the racers.
+ */
+export async function race(clock: Clock, racers: readonly Racer[], options: RaceOptions): Promise<Standing[]> {
+  const { mostMs, enoughMs = 0, signal } = options
+  const runners: Runner[] = []
+  for (const racer of racers) {
+    signal?.throwIfAborted()
+    runners.push(await firstRun(clock, racer))
+  }
+  let spentMs = runners.reduce((sum, { firstMs }) => sum + firstMs, 0)
+  const fastestMs = Math.min(...runners.map(({ firstMs }) => firstMs))
+  let alive = runners.filter(({ firstMs }) => firstMs <= hopeless * fastestMs)
+  for (let rounds = firstHeat; ; rounds *= 2) {
+    signal?.throwIfAborted()
+    spentMs += await heat(clock, alive, rounds, mostMs - spentMs)
+    alive = [...alive].sort((a, b) => medianOf(a) - medianOf(b))
+    if (alive.length <= 2 || spentMs >= mostMs || medianOf(alive[0]!) <= enoughMs) break
+    alive = alive.slice(0, Math.ceil(alive.length / 2))
+  }
+  return runners.map((runner) => ({
+    name: runner.name,
+    medianMs: medianOf(runner),
+    samples: Math.max(1, runner.times.length),
+  }))
+}
+
+async function firstRun(clock: Clock, racer: Racer): Promise<Runner> {
+  const [firstMs] = await clock.time([{ run: () => racer.record() }])
+  const wanted = Math.ceil(leastSampleMs[clock.kind] / Math.max(firstMs!, 1e-4))
+  return {
+    name: racer.name,
+    record: () => racer.record(),
+    firstMs: firstMs!,
+    repeats: Math.min(wanted, mostRepeats),
+    times: [],
+  }
+}
+
+/** As many rounds as fit into the time left, but at least one. Returns the time it took. */
+async function heat(clock: Clock, runners: readonly Runner[], rounds: number, leftMs: number): Promise<number> {
+  const roundMs = runners.reduce((sum, { firstMs, repeats }) => sum + firstMs * repeats, 0)
+  const fitting = Math.max(1, Math.min(rounds, Math.floor(leftMs / Math.max(roundMs, 1e-3))))
+  const tasks = runners.map(({ record, repeats }) => ({
+    run: () => {
+      for (let i = 0; i < repeats; i++) record()
+    },
+  }))
+  const times = await clock.time(Array.from({ length: fitting }, () => tasks).flat(), fitting * roundMs)
+  for (const [i, ms] of times.entries()) {
+    const { repeats, times: own } = runners[i % runners.length]!
+    own.push(ms / repeats)
+  }
+  return times.reduce((sum, ms) => sum + ms, 0)
+}
+
+/** Of the heats; of the first run, which also warms up, only where there was no heat. */
+function medianOf({ times, firstMs }: Runner): number {
+  if (times.length === 0) return firstMs
+  const sorted = [...times].sort((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
