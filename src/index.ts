@@ -7,10 +7,10 @@ export {
   type DeviceOptions,
   gradients,
   noGrad,
-  openDevice,
   scope,
   Tensor,
   tensor,
 } from './engine/index.js'
 export { Colipri, colipriPreprocessing, colipriPublished } from './models/index.js'
 export { ExactIndex } from './search/index.js'
+export { openDevice, type TunedDeviceOptions } from './tuning/index.js'

@@ -15,7 +15,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   models: ['kernels', 'engine', 'data', 'numeric'],
   train: ['models', 'kernels', 'engine', 'data', 'numeric'],
   search: ['models', 'kernels', 'engine', 'data', 'numeric'],
-  cli: ['search', 'train', 'models', 'kernels', 'engine', 'data', 'numeric'],
+  tuning: ['models', 'kernels', 'engine', 'numeric'],
+  cli: ['tuning', 'search', 'train', 'models', 'kernels', 'engine', 'data', 'numeric'],
 }
 
 /** These run in a browser as they are. */

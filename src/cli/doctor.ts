@@ -1,5 +1,4 @@
 /** `voxgrad doctor`: what this machine can run, what is missing, and the command that mends it. */
-import { createRequire } from 'node:module'
 import { Command } from 'commander'
 import {
   type Capabilities,
@@ -12,6 +11,7 @@ import {
   VoxgradError,
 } from '../engine/index.js'
 import { matmul } from '../kernels/matmul/index.js'
+import { describeStatus, loadTuning, packageVersion, type TuningStatus } from '../tuning/index.js'
 import { addDeviceOptions, type DeviceArguments } from './options.js'
 
 interface Diagnosis {
@@ -28,6 +28,8 @@ interface Diagnosis {
   readonly toggles?: { readonly enabled: readonly string[]; readonly disabled: readonly string[] }
   /** A small matrix product came out right. */
   readonly selfTest?: boolean
+  /** Which measurements choose the kernels' variants. */
+  readonly tuning?: TuningStatus
   readonly missing: readonly string[]
   /** The one command that helps, if any does. */
   readonly remedy?: string
@@ -69,6 +71,7 @@ async function diagnose(options: DeviceArguments): Promise<Diagnosis> {
 
 async function examine(device: Device): Promise<Omit<Diagnosis, 'node' | 'platform' | 'webgpu' | 'profile'>> {
   const { capabilities, gpu } = device
+  const tuning = loadTuning(device).status
   const selfTest = await multipliesRight(device)
   const missing = [
     ...(capabilities.f16 ? [] : ['shader-f16: half-precision storage and everything built on it']),
@@ -87,6 +90,7 @@ async function examine(device: Device): Promise<Omit<Diagnosis, 'node' | 'platfo
     subgroupMatrixConfigs: capabilities.subgroupMatrixConfigs,
     toggles: device.toggles,
     selfTest,
+    tuning,
     missing,
     ...(poorSoftware ? { remedy: setup } : {}),
   }
@@ -105,15 +109,6 @@ function limitsOf({ limits }: GPUDevice): Record<string, number> {
     if (typeof value === 'number') entries.push([name, value])
   }
   return Object.fromEntries(entries)
-}
-
-function packageVersion(name: string): string {
-  try {
-    const require = createRequire(import.meta.url)
-    return (require(`${name}/package.json`) as { version: string }).version
-  } catch {
-    return 'not installed'
-  }
 }
 
 function describe(diagnosis: Diagnosis): string {
@@ -139,6 +134,7 @@ function describe(diagnosis: Diagnosis): string {
       ['one binding', mebibytes(limits!.maxStorageBufferBindingSize)],
       ['one buffer', mebibytes(limits!.maxBufferSize)],
       ['toggles', diagnosis.toggles!.enabled.join(', ')],
+      ['tuning', describeStatus(diagnosis.tuning!)],
       ['self-test', diagnosis.selfTest ? 'passed' : 'FAILED'],
     )
   }

@@ -7,6 +7,7 @@ import { WeightsError } from '../models/index.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
+import { tuneCommand } from './tune.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -20,6 +21,7 @@ const program = new Command('voxgrad')
   .addCommand(doctorCommand())
   .addCommand(embedCommand())
   .addCommand(demoCommand())
+  .addCommand(tuneCommand())
   .addHelpText(
     'after',
     '\nWhere there is no GPU: voxgrad setup fetches a software adapter, and voxgrad run SCRIPT.js runs a program of yours on it.',

@@ -1,6 +1,7 @@
 /** The strided copy behind every operation that only moves elements. */
 import { bytesPerElement, type DType } from '../../engine/dtype.js'
 import { type DispatchRequest, defineKernel, type TensorWindow } from '../../engine/kernel.js'
+import { magnitudeOf } from '../../engine/preferences.js'
 import { rowMajorStrides, type Shape, sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import copyWgsl from './copy.wgsl'
@@ -38,6 +39,12 @@ const tilesOf = (problem: CopyProblem, row: number): number =>
 
 export const copyKernel = defineKernel<CopyProblem>({
   name: 'copy',
+  bucket(problem) {
+    const row = rowAxis(problem)
+    if (row === undefined) return 'rows stay rows'
+    const { unit, extents } = problem
+    return `${unit} bytes, 2^${magnitudeOf(extents[row]!)} by 2^${magnitudeOf(extents[0]!)} transposed`
+  },
   variants: [
     {
       name: 'transpose',

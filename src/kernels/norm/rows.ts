@@ -4,7 +4,7 @@ import { defineKernel } from '../../engine/kernel.js'
 import type { Tensor } from '../../engine/tensor.js'
 import type { KernelContext } from '../variance/fold.js'
 import { runMappedSum } from '../variance/mapped-sum.js'
-import { teamVariants } from '../variance/team.js'
+import { rowsBucket, teamVariants } from '../variance/team.js'
 import { vectorCode, vectorTypes, vectorWidth } from '../variance/vector.js'
 import { type BoundArray, declareArrays, optionalVector } from './bindings.js'
 import rowWgsl from './row.wgsl'
@@ -92,9 +92,14 @@ const variants = (wgsl: string, code: (problem: RowProblem) => string) =>
         .f32(epsilon),
   })
 
-const rowNormKernel = defineKernel({ name: 'rowNorm', variants: variants(rowWgsl, forwardCode) })
+const rowNormKernel = defineKernel({
+  name: 'rowNorm',
+  bucket: rowsBucket,
+  variants: variants(rowWgsl, forwardCode),
+})
 const rowNormGradientKernel = defineKernel({
   name: 'rowNormGradient',
+  bucket: rowsBucket,
   variants: variants(rowGradientWgsl, gradientCode),
 })
 

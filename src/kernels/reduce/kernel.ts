@@ -1,6 +1,7 @@
 /** Reductions of one run of axes; others are sequences of these. */
 import type { DType } from '../../engine/dtype.js'
 import { type DispatchRequest, defineKernel } from '../../engine/kernel.js'
+import { magnitudeOf } from '../../engine/preferences.js'
 import { type Shape, sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import columnWgsl from './column.wgsl'
@@ -42,6 +43,8 @@ function teamSize(length: number): number {
 
 export const reduceKernel = defineKernel<ReduceProblem>({
   name: 'reduce',
+  bucket: ({ mode, value, outer, length, inner }) =>
+    inner > 1 ? 'columns' : `${mode} ${value}, 2^${magnitudeOf(outer)} rows of 2^${magnitudeOf(length)}`,
   variants: [
     {
       name: 'row',
@@ -58,6 +61,8 @@ export const reduceKernel = defineKernel<ReduceProblem>({
     {
       name: 'column',
       wgsl: columnWgsl,
+      // Parts of rows would come out in another order than those of the row variant.
+      supports: (_, { inner, parts }) => inner > 1 || parts === 1,
       key,
       specialize,
       parameters: (writer, { outer, length, inner, parts, scale }) =>

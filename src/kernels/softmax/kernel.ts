@@ -1,7 +1,7 @@
 /** The fused kernels of softmax and its logarithm along rows. */
 import type { DType } from '../../engine/dtype.js'
 import { defineKernel } from '../../engine/kernel.js'
-import { type TeamKernel, teamVariants } from '../variance/team.js'
+import { rowsBucket, type TeamKernel, teamVariants } from '../variance/team.js'
 import { vectorCode, vectorTypes, vectorWidth } from '../variance/vector.js'
 import logSumExpWgsl from './log-sum-exp.wgsl'
 import nanWgsl from './nan.wgsl'
@@ -36,11 +36,13 @@ const rowKernel = (wgsl: string, code: string): TeamKernel<SoftmaxRows> => ({
 
 export const softmaxKernel = defineKernel<SoftmaxRows>({
   name: 'softmax',
+  bucket: rowsBucket,
   variants: teamVariants(rowKernel(rowWgsl, `${nanWgsl}\n${logSumExpWgsl}`)),
 })
 
 export const softmaxGradientKernel = defineKernel<SoftmaxRows>({
   name: 'softmaxGradient',
+  bucket: rowsBucket,
   variants: teamVariants(rowKernel(rowGradientWgsl, nanWgsl)),
 })
 

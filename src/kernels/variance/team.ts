@@ -1,7 +1,9 @@
 /** Kernels in which a team of lanes shares a row: how many lanes, and how their results meet. */
 import type { Capabilities } from '../../engine/capabilities.js'
+import type { DType } from '../../engine/dtype.js'
 import type { KernelVariant, Specialization } from '../../engine/kernel.js'
 import type { ParameterWriter } from '../../engine/parameters.js'
+import { magnitudeOf } from '../../engine/preferences.js'
 import teamWgsl from './team.wgsl'
 import teamSubgroupWgsl from './team-subgroup.wgsl'
 
@@ -78,4 +80,10 @@ export function teamVariants<P>(kernel: TeamKernel<P>): KernelVariant<P>[] {
     }),
     variant('portable', teamWgsl, portableTeam, {}),
   ]
+}
+
+/** Rows of one type that are about as many and as long: a bucket for the tuner. */
+export function rowsBucket({ dtype, rows, length }: { dtype: DType; rows: number; length: number }): string {
+  const vectors = length % 4 === 0 ? ', whole vectors' : ''
+  return `${dtype}, 2^${magnitudeOf(rows)} rows of 2^${magnitudeOf(length)}${vectors}`
 }
