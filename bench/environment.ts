@@ -34,6 +34,7 @@ export function describeRun({ device, method, quick }: Session, probes: readonly
     toggles: device.toggles,
     profile: device.profile,
     quick,
+    preferences: device.preferences?.describe?.() ?? 'the order of the variants decides',
     method,
     probes: [...probes],
   }

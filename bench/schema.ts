@@ -60,6 +60,8 @@ export const headerSchema = z.object({
   toggles: z.object({ enabled: z.array(z.string()), disabled: z.array(z.string()) }),
   profile: z.enum(['safe', 'fast']),
   quick: z.boolean(),
+  /** Which measurements chose the kernels' variants; runs stored before there were any say nothing. */
+  preferences: z.string().optional(),
   /** What a reader must know to judge the rows: clock, sample counts, flush size, what --quick leaves out. */
   method: z.string(),
   probes: z.array(probeSchema),

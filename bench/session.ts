@@ -1,7 +1,8 @@
 /** A device with what measuring on it takes: a clock, a way to overwrite its caches, and this run's ceilings. */
 import { availableParallelism } from 'node:os'
 import { type Clock, chooseClock } from '../src/engine/clock.js'
-import { type Device, type DeviceProfile, empty, openDevice, type Tensor } from '../src/engine/index.js'
+import { type Device, type DeviceProfile, empty, type Tensor } from '../src/engine/index.js'
+import { openDevice } from '../src/tuning/index.js'
 import { fill } from './fill.js'
 import type { MeasureContext, SamplingSettings } from './measure.js'
 import { fullSampling, quickSampling } from './measure.js'

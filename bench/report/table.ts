@@ -9,10 +9,11 @@ const probeWidths = [34, -10, 8, 0]
 const rowWidths = [46, 9, 5, -9, -9, -6, -9, -9, -7, -9, 0]
 
 export function headerLines(header: Omit<Header, 'probes'>): string[] {
-  const { adapter, driver, version, commit, dirty, webgpu, node, os, cpu, profile, quick, method } = header
+  const { adapter, driver, version, commit, dirty, webgpu, node, os, cpu, profile, quick, preferences, method } = header
   return [
     `voxgrad ${version} (${commit.slice(0, 10)}${dirty ? ', with changes' : ''}), webgpu ${webgpu}, node ${node}, ${os}`,
     `${adapter.description || adapter.device} (${driver}) on ${cpu}, profile ${profile}${quick ? ', quick' : ''}`,
+    ...(preferences === undefined ? [] : [`variants: ${preferences}`]),
     method,
   ]
 }

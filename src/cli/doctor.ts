@@ -134,7 +134,7 @@ function describe(diagnosis: Diagnosis): string {
       ['one binding', mebibytes(limits!.maxStorageBufferBindingSize)],
       ['one buffer', mebibytes(limits!.maxBufferSize)],
       ['toggles', diagnosis.toggles!.enabled.join(', ')],
-      ['tuning', describeStatus(diagnosis.tuning!)],
+      ['tuning', tuningText(diagnosis.tuning!)],
       ['self-test', diagnosis.selfTest ? 'passed' : 'FAILED'],
     )
   }
@@ -143,3 +143,6 @@ function describe(diagnosis: Diagnosis): string {
   rows.push(['verdict', diagnosis.usable ? 'ready' : 'nothing can run'])
   return rows.map(([name, value]) => `${name.padEnd(12)}${value}`).join('\n')
 }
+
+const tuningText = (status: TuningStatus): string =>
+  status.measured > 0 ? `${describeStatus(status)} (${status.cachePath})` : describeStatus(status)

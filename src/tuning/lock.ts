@@ -6,12 +6,12 @@ import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { VoxgradError } from '../engine/index.js'
+import { VoxgradError } from '../engine/errors.js'
 
 /** A process that is still there could hold it, but not for so long. */
 const abandonedMs = 60_000
 const patienceMs = 15_000
-const longestNapMs = 30
+const longestNapMs = 10
 
 /** Another process holds the lock. */
 export class LockedError extends VoxgradError {}

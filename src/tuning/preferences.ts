@@ -70,9 +70,10 @@ export class TunedPreferences implements VariantPreferences {
   }
 }
 
-export function describeStatus({ cachePath, measured, shippedFor: kind, shipped }: TuningStatus): string {
+/** Without the cache's path, which is nobody's business in a published report. */
+export function describeStatus({ measured, shippedFor: kind, shipped }: TuningStatus): string {
   const parts = [
-    ...(measured > 0 ? [`${measured} kinds of problems measured on this device (${cachePath})`] : []),
+    ...(measured > 0 ? [`${measured} kinds of problems measured on this device`] : []),
     ...(shipped > 0 ? [`${shipped} shipped for ${kind} adapters`] : []),
   ]
   return parts.length > 0 ? parts.join(', ') : 'nothing tuned: the order of the variants decides'
