@@ -32,8 +32,10 @@ export function countBuckets(table: PreferenceTable): number {
 }
 
 /**
- * A size as the exponent of the power of two below it, for {@link Kernel.bucket}: sizes up to double have it in common.
+ * A size as the exponent of the power of two below it, for `bucket` of a kernel: sizes up to double have it in common.
+ * Called at every dispatch, hence no logarithm.
  */
 export function magnitudeOf(size: number): number {
-  return size < 1 ? 0 : Math.floor(Math.log2(size))
+  if (size < 2 ** 32) return Math.max(0, 31 - Math.clz32(size))
+  return 32 + magnitudeOf(size / 2 ** 32)
 }
