@@ -26,6 +26,8 @@ export interface Standing {
 /** Executions beyond so many times the fastest first sample end there. */
 const hopeless = 4
 const firstHeat = 3
+/** Work that raises the device's clocks before anything counts. */
+const warmUpMs = 20
 /** Shorter samples are mostly stamps and launch gaps; the wall clock also sees wake-ups. */
 const leastSampleMs = { timestamp: 1, wall: 5 }
 const mostRepeats = 1000
@@ -38,18 +40,19 @@ interface Runner extends Racer {
 }
 
 /**
- * Successive halving: everyone runs once, those near the fastest run in heats in which their samples alternate, so that
+ * Successive halving: everyone gives one sample, those near the fastest run in heats in which their samples alternate, so that
  * a change of clock speed or load meets all of them, and after each heat the faster half goes on to one of twice the
  * length. Returns the standings in the order of the racers.
  */
 export async function race(clock: Clock, racers: readonly Racer[], options: RaceOptions): Promise<Standing[]> {
   const { mostMs, enoughMs = 0, signal } = options
+  await warmUp(clock, racers[0])
   const runners: Runner[] = []
   for (const racer of racers) {
     signal?.throwIfAborted()
     runners.push(await firstRun(clock, racer))
   }
-  let spentMs = runners.reduce((sum, { firstMs }) => sum + firstMs, 0)
+  let spentMs = runners.reduce((sum, { firstMs, repeats }) => sum + firstMs * repeats, 0)
   const fastestMs = Math.min(...runners.map(({ firstMs }) => firstMs))
   let alive = runners.filter(({ firstMs }) => firstMs <= hopeless * fastestMs)
   for (let rounds = firstHeat; ; rounds *= 2) {
@@ -66,27 +69,38 @@ export async function race(clock: Clock, racers: readonly Racer[], options: Race
   }))
 }
 
-async function firstRun(clock: Clock, racer: Racer): Promise<Runner> {
-  const [firstMs] = await clock.time([{ run: () => racer.record() }])
-  const wanted = Math.ceil(leastSampleMs[clock.kind] / Math.max(firstMs!, 1e-4))
-  return {
-    name: racer.name,
-    record: () => racer.record(),
-    firstMs: firstMs!,
-    repeats: Math.min(wanted, mostRepeats),
-    times: [],
+async function warmUp(clock: Clock, racer: Racer | undefined): Promise<void> {
+  if (!racer) return
+  for (let repeats = 1, ms = 0; ms < warmUpMs && repeats <= mostRepeats; repeats *= 2) {
+    ms = await sample(clock, racer, repeats)
   }
+}
+
+/** One sample of a racer: of one execution where that is long enough, else of several. */
+async function firstRun(clock: Clock, racer: Racer): Promise<Runner> {
+  const onceMs = await sample(clock, racer, 1)
+  const repeats = repeatsFor(clock, onceMs)
+  const firstMs = repeats === 1 ? onceMs : (await sample(clock, racer, repeats)) / repeats
+  return { name: racer.name, record: () => racer.record(), firstMs, repeats: repeatsFor(clock, firstMs), times: [] }
+}
+
+const repeatsFor = ({ kind }: Clock, ms: number): number =>
+  Math.min(Math.ceil(leastSampleMs[kind] / Math.max(ms, 1e-4)), mostRepeats)
+
+async function sample(clock: Clock, racer: Racer, repeats: number): Promise<number> {
+  const [ms] = await clock.time([{ run: repeated(racer, repeats) }])
+  return ms!
+}
+
+const repeated = (racer: Racer, times: number) => () => {
+  for (let i = 0; i < times; i++) racer.record()
 }
 
 /** As many rounds as fit into the time left, but at least one. Returns the time it took. */
 async function heat(clock: Clock, runners: readonly Runner[], rounds: number, leftMs: number): Promise<number> {
   const roundMs = runners.reduce((sum, { firstMs, repeats }) => sum + firstMs * repeats, 0)
   const fitting = Math.max(1, Math.min(rounds, Math.floor(leftMs / Math.max(roundMs, 1e-3))))
-  const tasks = runners.map(({ record, repeats }) => ({
-    run: () => {
-      for (let i = 0; i < repeats; i++) record()
-    },
-  }))
+  const tasks = runners.map((runner) => ({ run: repeated(runner, runner.repeats) }))
   const times = await clock.time(Array.from({ length: fitting }, () => tasks).flat(), fitting * roundMs)
   for (const [i, ms] of times.entries()) {
     const { repeats, times: own } = runners[i % runners.length]!

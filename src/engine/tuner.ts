@@ -231,6 +231,8 @@ class Tuner {
       }
       return undefined
     } catch (error) {
+      // There is nothing to go on with, but it should be known who lost the device.
+      if (error instanceof DeviceLostError) this.#fault('failed', problem, variant, error.message)
       const reason = reasonOf(error)
       if (isShortage(error)) return { variant, status: 'unavailable', samples: 0, reason }
       this.#fault('failed', problem, variant, reason)

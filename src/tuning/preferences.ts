@@ -9,6 +9,7 @@ import {
   type PreferenceTable,
   type VariantPreferences,
 } from '../engine/index.js'
+import { definedKernel } from '../engine/kernel.js'
 import { shippedFor } from '../kernels/shipped.js'
 import type { CachedBucket, CachedKernels } from './cache-file.js'
 import { currentBuckets, type StoreOptions, TuningStore } from './store.js'
@@ -65,7 +66,7 @@ export class TunedPreferences implements VariantPreferences {
     if (known) return known
     this.#kernels ??= this.#store.read()
     const buckets = currentBuckets(this.#kernels, kernel)
-    this.#buckets.set(kernel, buckets)
+    if (definedKernel(kernel)) this.#buckets.set(kernel, buckets)
     return buckets
   }
 }
@@ -73,10 +74,12 @@ export class TunedPreferences implements VariantPreferences {
 /** Without the cache's path, which is nobody's business in a published report. */
 export function describeStatus({ measured, shippedFor: kind, shipped }: TuningStatus): string {
   const parts = [
-    ...(measured > 0 ? [`${measured} kinds of problems measured on this device`] : []),
+    ...(measured > 0 ? [`${measured} measured on this device`] : []),
     ...(shipped > 0 ? [`${shipped} shipped for ${kind} adapters`] : []),
   ]
-  return parts.length > 0 ? parts.join(', ') : 'nothing tuned: the order of the variants decides'
+  return parts.length > 0
+    ? `kinds of problems: ${parts.join(', ')}`
+    : 'nothing tuned: the order of the variants decides'
 }
 
 export interface TunedDeviceOptions extends DeviceOptions {

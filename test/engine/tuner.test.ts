@@ -173,13 +173,22 @@ describe('tune', () => {
     expect(results[0]!.preferred).toContain('first')
   })
 
-  it('throws when the device is gone', async () => {
-    const kernel = doublingKernel('tune lost', [{ name: 'first' }, { name: 'portable' }])
+  it('throws when a candidate takes the device down, and tells which', async () => {
     const mine = await openDevice()
-    const destroy = { problem: () => mine.gpu.destroy() }
-    await expect(
-      tune(mine, [doublingWorkload(kernel, 8)], { tolerance, clock: fakeClock(mine, {}), listener: destroy }),
-    ).rejects.toThrow(DeviceLostError)
+    const { variants, ...kernel } = doublingKernel('tune lost', [{ name: 'killer' }, { name: 'portable' }])
+    const killer = {
+      ...variants[0]!,
+      workgroups: () => {
+        mine.gpu.destroy()
+        return 1
+      },
+    }
+    const workload = doublingWorkload({ ...kernel, variants: [killer, variants[1]!] }, 8)
+    const faults: TuningFault[] = []
+    const listener = { fault: (fault: TuningFault) => faults.push(fault) }
+    const lost = tune(mine, [workload], { tolerance, clock: fakeClock(mine, {}), listener })
+    await expect(lost).rejects.toThrow(DeviceLostError)
+    expect(faults).toMatchObject([{ kind: 'failed', variant: 'killer' }])
   })
 })
 

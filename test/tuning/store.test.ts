@@ -109,7 +109,7 @@ describe('preferences', () => {
     rmSync(path)
     expect(preferences.preferred(kept, 'a')).toEqual(['fast', 'first'])
     expect(preferences.status).toMatchObject({ cachePath: path, measured: 1, shippedFor: 'software' })
-    expect(preferences.describe()).toContain('1 kinds of problems measured on this device')
+    expect(preferences.describe()).toContain('1 measured on this device')
   })
 
   it('come with a device of the front door, unless it is told otherwise', async () => {
