@@ -17,10 +17,10 @@ import { toleranceOf } from '../kernels/index.js'
 import { currentBuckets, type TuningStore } from './store.js'
 
 /**
- * Largest problem that is measured on a software adapter: seconds for the slowest variant. Large problems there are of
- * the same kind as smaller ones, or nobody's business.
+ * Largest problem that is measured on a software adapter, where it takes some tenths of a second; larger ones would take
+ * minutes with all their variants.
  */
-const softwareBudget: Cost = { flops: 1e9, bytes: 2.5e8 }
+const softwareBudget: Cost = { flops: 4e9, bytes: 5e8 }
 
 export interface TuneDeviceOptions {
   readonly store: TuningStore
