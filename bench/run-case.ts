@@ -137,5 +137,8 @@ async function addPeers(
 ): Promise<void> {
   const picked = [...rows].find(([entry, row]) => entry.picked && row.status === 'ok')
   if (peers.length === 0 || !picked) return
-  rows.set(picked[0], withPeers(picked[1], await measurePeers(session, problem, direction, pass, peers)))
+  rows.set(
+    picked[0],
+    withPeers(picked[1], await measurePeers(session, problem, direction, pass, peers, picked[1].medianMs)),
+  )
 }

@@ -72,7 +72,7 @@ export class Session {
 
   /** What the float64 reference may take for one case: some tenths of a second, or some seconds. */
   get referenceBudget(): ReferenceBudget {
-    return this.quick ? { units: 1.5e5, growths: 2, mostUnits: 1e7 } : { units: 3e6, growths: 3, mostUnits: 3e8 }
+    return this.quick ? { units: 1.5e5, growths: 3, mostUnits: 3e7 } : { units: 3e6, growths: 3, mostUnits: 3e8 }
   }
 
   /** What a reader of the rows must know. */
