@@ -40,10 +40,11 @@ export async function runBench(options: BenchArguments, before: Run | undefined,
   listener.start(header)
   const { software, f16 } = session.device.capabilities
   const dtypes = options.dtypes.filter((dtype): dtype is FloatType => dtype === 'f32' || f16)
+  const firstOfKernels = quick && !filter ? new Map<string, string>() : undefined
   // A lost device is replaced: the case that lost it is a row, and the rest of the run goes on.
   const measure = async (item: Item): Promise<readonly Row[]> => {
     try {
-      return await item.run({ session, probes, variants, peers })
+      return await item.run({ session, probes, variants, peers, firstOfKernels })
     } catch (error) {
       if (!(error instanceof DeviceLostError)) throw error
       session = await Session.open({ profile, quick })

@@ -8,4 +8,6 @@ export interface RunContext {
   readonly probes: readonly Probe[]
   readonly variants: boolean
   readonly peers: readonly (Peer | MissingPeer)[]
+  /** Row by the kernels it ran, for runs that measure the same kernels once: `--quick` without a filter. */
+  readonly firstOfKernels: Map<string, string> | undefined
 }

@@ -1,6 +1,6 @@
 /**
  * Measures peers beside ours: both by the wall clock, both from the start of the first of k executions to the end of the
- * last, recording included, in alternation.
+ * last, recording included, in alternation. A peer in a process of its own gives device times; they are held against ours.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Device } from '../src/engine/index.js'
@@ -19,16 +19,19 @@ const mostRepeats = 200
 /** A peer that needs longer than this for its samples gets fewer of them. */
 const patienceMs = 20_000
 const longestSampleMs = 300
+/** Of the expected time of a sample, slept through before anybody waits: Dawn polls, and takes a core from the work. */
+const sleptShare = 0.9
 /** Between samples: the threads of CPU libraries spin for a while after their work, on the cores of the other side. */
 const pauseMs = 10
 
-/** One result per peer; none for operations that peers do not know. */
+/** One result per peer; none for operations that peers do not know. `deviceMs` is what ours takes by the device's clock. */
 export async function measurePeers(
   session: Session,
   problem: Problem,
   direction: Direction,
   pass: Pass,
   peers: readonly (Peer | MissingPeer)[],
+  deviceMs: number | null,
 ): Promise<PeerResult[]> {
   const peerCase = await peerCaseOf(problem, direction)
   if (!peerCase) return []
@@ -36,7 +39,9 @@ export async function measurePeers(
   const results: PeerResult[] = []
   for (const peer of peers) {
     results.push(
-      'missing' in peer ? declined(peer.name, '', peer.missing) : await compare(session, pass, peer, peerCase, ours),
+      'missing' in peer
+        ? declined(peer.name, '', peer.missing)
+        : await compare(session, pass, peer, { peerCase, ours, deviceMs }),
     )
   }
   return results
@@ -77,8 +82,7 @@ async function compare(
   session: Session,
   pass: Pass,
   peer: Peer,
-  peerCase: PeerCase,
-  ours: ArrayLike<number>,
+  { peerCase, ours, deviceMs }: { peerCase: PeerCase; ours: ArrayLike<number>; deviceMs: number | null },
 ): Promise<PeerResult> {
   const { name, version } = peer
   let prepared: PreparedPeer | undefined
@@ -89,8 +93,11 @@ async function compare(
     const difference = relativeDifference(await prepared.output(), ours)
     const agrees = difference <= agreement[peerCase.dtype]
     const verdict = agrees ? '' : `its result differs from ours by ${difference.toExponential(1)}`
-    const { theirMs, ourMs, repeats } = await alternate(session, pass, prepared)
-    const note = joinNotes(verdict, `${repeats} at a time`, peer.note)
+    const { theirMs, ourMs, how } =
+      prepared.measured && deviceMs
+        ? { theirMs: prepared.measured.medianMs, ourMs: deviceMs, how: 'device times' }
+        : await alternate(session, pass, prepared)
+    const note = joinNotes(verdict, how, prepared.note ?? '', peer.note)
     // A ratio against a wrong result would count as a win.
     return { name, version, medianMs: theirMs, oursMs: ourMs, ratio: agrees ? theirMs / ourMs : null, note }
   } catch (error) {
@@ -121,18 +128,17 @@ async function alternate({ device, settings }: Session, pass: Pass, peer: Prepar
   await theirsOnce(peer, 2)
   const estimates = [await oursOnce(device, pass, 1), await theirsOnce(peer, 1)]
   const repeats = repeatsOf(estimates, (1000 * settings.minSeconds) / settings.minSamples)
-  await oursOnce(device, pass, repeats)
-  await theirsOnce(peer, repeats)
+  const [ourExpected, theirExpected] = [await oursOnce(device, pass, repeats), await theirsOnce(peer, repeats)]
   const mine: number[] = []
   const theirs: number[] = []
   while (mine.length < settings.minSamples) {
     await sleep(pauseMs)
-    mine.push((await oursOnce(device, pass, repeats)) / repeats)
+    mine.push(await oursOnce(device, pass, repeats, Math.min(ourExpected, ...mine)))
     await sleep(pauseMs)
-    theirs.push((await theirsOnce(peer, repeats)) / repeats)
+    theirs.push(await theirsOnce(peer, repeats, Math.min(theirExpected, ...theirs)))
     if (mine.length >= 3 && performance.now() - start > patienceMs) break
   }
-  return { ourMs: median(mine), theirMs: median(theirs), repeats }
+  return { ourMs: median(mine) / repeats, theirMs: median(theirs) / repeats, how: `${repeats} at a time` }
 }
 
 /** As many executions as make the faster side's sample long enough, and the slower side's not too long. */
@@ -142,18 +148,26 @@ export function repeatsOf(estimatesMs: readonly number[], wantedMs: number): num
   return Math.max(1, Math.min(mostRepeats, Math.ceil(wanted), Math.floor(bearable)))
 }
 
-async function oursOnce(device: Device, { run }: Pass, repeats: number): Promise<number> {
+async function oursOnce(device: Device, { run }: Pass, repeats: number, expectedMs = 0): Promise<number> {
   await device.sync()
   const start = performance.now()
   for (let i = 0; i < repeats; i++) run()
+  device.flush()
+  await sleepUntil(start + sleptShare * expectedMs)
   await device.sync()
   return performance.now() - start
 }
 
-async function theirsOnce(peer: PreparedPeer, repeats: number): Promise<number> {
+async function theirsOnce(peer: PreparedPeer, repeats: number, expectedMs = 0): Promise<number> {
   await peer.sync()
   const start = performance.now()
   for (let i = 0; i < repeats; i++) await peer.run()
+  await sleepUntil(start + sleptShare * expectedMs)
   await peer.sync()
   return performance.now() - start
+}
+
+async function sleepUntil(time: number): Promise<void> {
+  const ms = time - performance.now()
+  if (ms >= 1) await sleep(ms)
 }

@@ -18,10 +18,10 @@ export const fullSampling: SamplingSettings = {
   warmUpSeconds: 0.05,
 }
 export const quickSampling: SamplingSettings = {
-  minSamples: 7,
-  minSeconds: 0.1,
-  coldSamples: 3,
-  warmUpSeconds: 0.01,
+  minSamples: 6,
+  minSeconds: 0.06,
+  coldSamples: 2,
+  warmUpSeconds: 0,
 }
 
 /** One side of a comparison. */
@@ -46,6 +46,8 @@ export interface MeasureContext {
   readonly settings: SamplingSettings
   /** Records a kernel that overwrites the caches. */
   readonly flushCaches: () => void
+  /** About how long that kernel takes. */
+  readonly flushMs: number
 }
 
 /** A sample shorter than this is mostly stamps and launch gaps. */
@@ -56,7 +58,7 @@ const mostRepeats = 1000
 /** Ends the sampling of work that takes no time at all. */
 const mostRounds = 2000
 /** Samples that are recorded before the first is read back. */
-const batchMs = 100
+const batchMs = 150
 
 /** Measures one contestant. */
 export async function measure(context: MeasureContext, contestant: Contestant): Promise<Measurement> {
@@ -81,9 +83,8 @@ export async function interleave(
   }
   const coldTasks = contestants.map(({ run }) => ({ before: context.flushCaches, run }))
   const cold = await sampleAll(context, coldTasks, {
-    estimatesMs: estimates,
-    mostRounds: settings.coldSamples,
-    done: () => false,
+    estimatesMs: estimates.map((estimate) => estimate + context.flushMs),
+    wantedRounds: (rounds) => settings.coldSamples - rounds,
   })
   const warmTasks = contestants.map(({ run }, i) => ({
     run: () => {
@@ -91,10 +92,14 @@ export async function interleave(
     },
   }))
   const sampleMs = estimates.map((estimate, i) => estimate * repeats[i]!)
+  const shortestMs = Math.max(Math.min(...sampleMs), 1e-3)
   const warm = await sampleAll(context, warmTasks, {
     estimatesMs: sampleMs,
-    mostRounds,
-    done: (rounds, shortestTotalMs) => rounds >= settings.minSamples && shortestTotalMs >= 1000 * settings.minSeconds,
+    wantedRounds: (rounds, totalMs) => {
+      // A fifth more, because estimates are rather too high: a second batch for one missing sample costs more.
+      const bySeconds = Math.ceil((1.2 * (1000 * settings.minSeconds - totalMs)) / shortestMs)
+      return Math.min(Math.max(settings.minSamples - rounds, bySeconds), mostRounds - rounds)
+    },
   })
   return contestants.map((_, i) => ({
     warm: summarize(warm[i]!.map((ms) => ms / repeats[i]!)),
@@ -121,27 +126,31 @@ export function repeatsFor(estimateMs: number, dispatches: number, settings: Sam
 }
 
 interface Plan {
-  /** Milliseconds of each task, roughly. */
+  /** Milliseconds of each task, roughly, with what comes before it. */
   readonly estimatesMs: readonly number[]
-  readonly mostRounds: number
-  done(rounds: number, shortestTotalMs: number): boolean
+  /** Rounds still wanted after so many, of which the shortest task took so long in all. */
+  wantedRounds(rounds: number, shortestTotalMs: number): number
 }
 
-/** Rounds of one sample per task, in batches so that recording runs ahead of the device. */
+/**
+ * Rounds of one sample per task, in batches so that recording runs ahead of the device. The first round of a batch is not
+ * a sample: it wakes the device up.
+ */
 async function sampleAll(
   { clock }: MeasureContext,
   tasks: readonly Task[],
-  { estimatesMs, mostRounds, done }: Plan,
+  { estimatesMs, wantedRounds }: Plan,
 ): Promise<number[][]> {
   const samples = tasks.map((): number[] => [])
   const roundMs = sum(estimatesMs)
   const roundsPerBatch = Math.max(1, Math.min(16, Math.floor(batchMs / Math.max(roundMs, 0.01))))
-  while (samples[0]!.length < mostRounds && !done(samples[0]!.length, Math.min(...samples.map(sum)))) {
-    const rounds = Math.min(roundsPerBatch, mostRounds - samples[0]!.length)
+  for (;;) {
+    const wanted = wantedRounds(samples[0]!.length, Math.min(...samples.map(sum)))
+    if (wanted <= 0) return samples
+    const rounds = 1 + Math.min(roundsPerBatch, wanted)
     const times = await clock.time(Array.from({ length: rounds }, () => tasks).flat(), rounds * roundMs)
-    for (const [i, ms] of times.entries()) samples[i % tasks.length]!.push(ms)
+    for (const [i, ms] of times.slice(tasks.length).entries()) samples[i % tasks.length]!.push(ms)
   }
-  return samples
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

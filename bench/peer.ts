@@ -21,6 +21,15 @@ export interface PreparedPeer {
   /** The result of one execution, in our layout. */
   output(): Promise<Float32Array>
   dispose(): void
+  /** What is different in this case from the peer's own note. */
+  readonly note?: string
+  /** Device times that a peer in another process took itself, where a clock of ours would see the way there as well. */
+  readonly measured?: { readonly medianMs: number; readonly p20Ms: number; readonly p80Ms: number }
+}
+
+/** What stands for a prepared case when a peer cannot run it. */
+export interface Unsupported {
+  readonly unsupported: string
 }
 
 export interface Peer {
@@ -28,7 +37,7 @@ export interface Peer {
   version: string
   /** How it is measured, as in "CPU provider, 2 threads". */
   note: string
-  prepare(problem: PeerCase): Promise<PreparedPeer | { unsupported: string }>
+  prepare(problem: PeerCase): Promise<PreparedPeer | Unsupported>
 }
 
 /** A peer that is not installed, and why. */

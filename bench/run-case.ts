@@ -58,8 +58,8 @@ async function runDirection(
     if (error instanceof DeviceLostError) throw error
     return [failedRow(blank, error)]
   }
-  const slow = await tooSlow(context.session, pass)
-  if (slow) return [{ ...blank, variant: pass.kernels.join(' + '), status: 'skipped', note: slow }]
+  const skip = likeAnother(context, pass, blank) ?? (await tooSlow(context.session, pass))
+  if (skip) return [{ ...blank, variant: pass.kernels.join(' + '), status: 'skipped', note: skip }]
   const entries = [pickedEntry(pass), ...(context.variants ? await forcedEntries(problem, pass) : [])]
   const judged: { entry: Entry; row: Row }[] = []
   for (const entry of entries) judged.push({ entry, row: await judge(problem, part, direction, entry, blank) })
@@ -82,6 +82,23 @@ async function runDirection(
     for (const { entry, row } of sound) rows.set(entry, failedRow(row, error))
   }
   return [...rows.values()]
+}
+
+/**
+ * Why a pass need not be measured: another case ran the same kernels. Those of elementwise functions have one name and do
+ * different things.
+ */
+function likeAnother(
+  { firstOfKernels }: RunContext,
+  { kernels }: Pass,
+  { name, direction, dtype }: Row,
+): string | undefined {
+  if (!firstOfKernels || kernels.every((kernel) => kernel.startsWith('elementwise/'))) return undefined
+  const key = [direction, dtype, ...kernels].join(' ')
+  const first = firstOfKernels.get(key) ?? name
+  firstOfKernels.set(key, first)
+  // An operation may have several cases in a quick run.
+  return first.split('/')[0] === name.split('/')[0] ? undefined : `the kernels of ${first}, left out of --quick`
 }
 
 /** Why `--quick` leaves a pass out: on a software adapter, a second of samples each would be an hour. */
@@ -120,5 +137,8 @@ async function addPeers(
 ): Promise<void> {
   const picked = [...rows].find(([entry, row]) => entry.picked && row.status === 'ok')
   if (peers.length === 0 || !picked) return
-  rows.set(picked[0], withPeers(picked[1], await measurePeers(session, problem, direction, pass, peers)))
+  rows.set(
+    picked[0],
+    withPeers(picked[1], await measurePeers(session, problem, direction, pass, peers, picked[1].medianMs)),
+  )
 }

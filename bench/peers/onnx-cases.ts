@@ -1,10 +1,9 @@
 /** Cases as ONNX graphs. Every input is a graph input, weights too: nothing is folded or packed ahead of the clock. */
 
-import type { PeerCase } from '../peer.js'
+import type { PeerCase, Unsupported } from '../peer.js'
 import { channelsFirst, channelsLast, type HostArray, headsOutside, permute, sizeOf } from './layouts.js'
 import type { OnnxGraph, OnnxNode, OnnxType } from './onnx-model.js'
 import { attentionOptions, causalMask, convolutionGeometry, rowNorm, softmaxAxis, transposes } from './options.js'
-import type { Unsupported } from './prepared.js'
 
 export interface OnnxCase {
   readonly graph: OnnxGraph

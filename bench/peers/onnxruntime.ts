@@ -5,13 +5,13 @@
  * runs bind such buffers on both sides. In Node a bound buffer is opaque, so another identity model reads it back.
  */
 import { float16ToFloat32, float32ToFloat16 } from '../../src/numeric/half.js'
-import type { MissingPeer, Peer, PeerCase } from '../peer.js'
+import type { MissingPeer, Peer, PeerCase, PreparedPeer, Unsupported } from '../peer.js'
 import { sharedAdapter } from './adapter.js'
 import type { HostArray } from './layouts.js'
 import { composedAttention, type OnnxCase, onnxCase } from './onnx-cases.js'
 import { encodeModel, type OnnxGraph, type OnnxType } from './onnx-model.js'
 import { loadPackage } from './packages.js'
-import { orUnsupported, type PreparedCase, type Unsupported } from './prepared.js'
+import { orUnsupported } from './prepared.js'
 
 interface OrtTensor {
   readonly type: string
@@ -68,7 +68,7 @@ export async function onnxRuntimePeers(): Promise<(Peer | MissingPeer)[]> {
   return [webgpu, cpu]
 }
 
-async function prepareOnCpu(ort: Ort, problem: PeerCase): Promise<PreparedCase | Unsupported> {
+async function prepareOnCpu(ort: Ort, problem: PeerCase): Promise<PreparedPeer | Unsupported> {
   const plan = onnxCase(problem)
   if ('unsupported' in plan) return plan
   return orUnsupported(async () => {
@@ -86,7 +86,7 @@ async function prepareOnCpu(ort: Ort, problem: PeerCase): Promise<PreparedCase |
   })
 }
 
-async function prepareOnWebgpu(ort: Ort, problem: PeerCase): Promise<PreparedCase | Unsupported> {
+async function prepareOnWebgpu(ort: Ort, problem: PeerCase): Promise<PreparedPeer | Unsupported> {
   const plan = onnxCase(problem)
   if ('unsupported' in plan) return plan
   return orUnsupported(async () => {
@@ -95,7 +95,7 @@ async function prepareOnWebgpu(ort: Ort, problem: PeerCase): Promise<PreparedCas
   })
 }
 
-async function runOnWebgpu(ort: Ort, plan: OnnxCase, dtype: PeerCase['dtype']): Promise<PreparedCase> {
+async function runOnWebgpu(ort: Ort, plan: OnnxCase, dtype: PeerCase['dtype']): Promise<PreparedPeer> {
   const mover = await moverOf(ort, dtype)
   const session = await createSession(ort, plan.graph, {
     executionProviders: [webgpuProvider],
@@ -120,7 +120,7 @@ async function runOnWebgpu(ort: Ort, plan: OnnxCase, dtype: PeerCase['dtype']): 
  * The fused attention if it is right, and otherwise one composed of products and a softmax. From 32 keys on it is wrong
  * where subgroups have 8 invocations, as on lavapipe (1.30.0; on the CPU provider it is right).
  */
-async function verified(ort: Ort, problem: PeerCase, fused: PreparedCase): Promise<PreparedCase> {
+async function verified(ort: Ort, problem: PeerCase, fused: PreparedPeer): Promise<PreparedPeer> {
   const [q, k] = problem.inputs
   const scores = (q!.data.length / q!.shape[3]!) * k!.shape[1]!
   if (scores > mostScores) return fused

@@ -1,10 +1,9 @@
 /** TensorFlow.js (npm `@tensorflow/tfjs-core`) with its WebGPU backend, which Dawn stands in for the browser's. */
-import type { MissingPeer, Peer, PeerCase, PreparedPeer } from '../peer.js'
+import type { MissingPeer, Peer, PeerCase, PreparedPeer, Unsupported } from '../peer.js'
 import { withNavigatorGpu } from './adapter.js'
 import { type HostArray, headsOutside, outputChannelLast, permute } from './layouts.js'
 import { attentionOptions, causalMask, convolutionGeometry, rowNorm, softmaxAxis, transposes } from './options.js'
 import { loadPackage } from './packages.js'
-import type { Unsupported } from './prepared.js'
 
 interface TfTensor {
   readonly shape: number[]

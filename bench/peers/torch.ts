@@ -2,7 +2,8 @@
  * PyTorch, where `python3` (or `VOXGRAD_PYTHON`) has one: eager, compiled, and with tf32 or bfloat16 matrix units.
  *
  * `torch.py` runs as a child process for each mode and answers requests. It times every case itself when it prepares
- * it, by CUDA events where there is a GPU, and those times are in {@link PreparedCase.measured}. `run` and `sync` work as for any peer, but what a clock in this process sees of them includes the round trip.
+ * it, by CUDA events where there is a GPU: {@link PreparedPeer.measured}. `run` and `sync` work as for any peer, but what a
+ * clock in this process sees of them includes the way there and back.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,8 +12,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { MissingPeer, Peer, PeerCase } from '../peer.js'
-import type { PreparedCase, Unsupported } from './prepared.js'
+import type { MissingPeer, Peer, PeerCase, PreparedPeer, Unsupported } from '../peer.js'
 
 interface Description {
   readonly version: string
@@ -21,7 +21,7 @@ interface Description {
   readonly how: string
 }
 
-type Answer = { measured: NonNullable<PreparedCase['measured']> } | Unsupported
+type Answer = { measured: NonNullable<PreparedPeer['measured']> } | Unsupported
 
 const script = fileURLToPath(new URL('./torch.py', import.meta.url))
 const python = process.env.VOXGRAD_PYTHON || 'python3'
@@ -71,7 +71,7 @@ class TorchServer {
 
   constructor(private readonly mode: string) {}
 
-  async prepare({ inputs, ...problem }: PeerCase): Promise<PreparedCase | Unsupported> {
+  async prepare({ inputs, ...problem }: PeerCase): Promise<PreparedPeer | Unsupported> {
     const id = ++this.lastId
     const shapes = inputs.map(({ shape }) => shape)
     const answer = await withFile(async (path) => {

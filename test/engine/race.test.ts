@@ -78,7 +78,7 @@ describe('race', () => {
     await expect(race(clock, racers, { mostMs: 100, signal })).rejects.toThrow('enough')
   })
 
-  it('finds the fastest, whatever the field, and spends no more than it may beyond one round', async () => {
+  it('finds the fastest, whatever the field, and spends no more than it may beyond two rounds', async () => {
     const times = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 12 })
     await fc.assert(
       fc.asyncProperty(times, fc.integer({ min: 1, max: 500 }), async (list, mostMs) => {
@@ -86,8 +86,8 @@ describe('race', () => {
         const standings = await race(clock, racers, { mostMs })
         expect(standings.map(({ medianMs }) => medianMs)).toEqual(list)
         const total = list.reduce((sum, ms) => sum + ms, 0)
-        const warmUp = 40 + list[0]!
-        expect(spent()).toBeLessThanOrEqual(Math.max(mostMs, total) + total + warmUp)
+        const warmUp = 80
+        expect(spent()).toBeLessThanOrEqual(Math.max(mostMs, total) + 2 * total + warmUp)
       }),
     )
   })
