@@ -1,6 +1,6 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
 export { cropOrPad, cropOrPadMargins } from './crop.js'
-export { DataError, type DataErrorOptions } from './errors.js'
+export { DataError, type DataErrorOptions, NotSupportedDataError } from './errors.js'
 export {
   type Affine,
   affineColumn,
@@ -22,6 +22,7 @@ export {
 } from './phantom.js'
 export { type LungLobe, lungLobes, type PhantomLabel, phantomLabels } from './phantom-anatomy.js'
 export type { PhantomFinding } from './phantom-findings.js'
+export { UnsafePickleError } from './pickle/errors.js'
 export { writePng } from './png.js'
 export { type PreprocessStep, parsePreprocessSteps, preprocess, preprocessStepsSchema } from './preprocess.js'
 export { RandomStream } from './random.js'
@@ -45,6 +46,13 @@ export {
   type WindowPreset,
   windowPresets,
 } from './slices.js'
+export {
+  type OpenTorchOptions,
+  openTorchCheckpoint,
+  TorchCheckpoint,
+  type TorchEntry,
+} from './torch/checkpoint.js'
+export { TorchRecord, type TorchValue } from './torch/contents.js'
 export {
   contiguous,
   spacingMm,

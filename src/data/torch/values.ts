@@ -1,0 +1,30 @@
+import type { TorchTensor } from './tensor.js'
+
+/** An array class for elements that are moved, not looked at. Floats could change a NaN on the way. */
+const carriers = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array } as const
+
+/** The values of a strided tensor in C order, from the bytes of its span. */
+export function gather(bytes: Uint8Array, itemBytes: number, tensor: TorchTensor): Uint8Array<ArrayBuffer> {
+  const Carrier = carriers[itemBytes as keyof typeof carriers]
+  // Where they lie decides whether they can be viewed as elements.
+  const aligned = bytes.byteOffset % itemBytes === 0 ? bytes : new Uint8Array(bytes)
+  const from = new Carrier(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / itemBytes)
+  const shape = [1, ...tensor.shape]
+  const strides = [0, ...tensor.strides]
+  const to = new Carrier(shape.reduce((product, size) => product * size))
+  const inner = shape.length - 1
+  const [length, stride] = [shape[inner]!, strides[inner]!]
+  const index = new Array<number>(shape.length).fill(0)
+  let row = 0
+  for (let out = 0; out < to.length; out += length) {
+    for (let n = 0, at = row; n < length; n++, at += stride) to[out + n] = from[at]!
+    // The next row: count up the outer axes.
+    for (let axis = inner - 1; axis >= 0; axis--) {
+      row += strides[axis]!
+      if (++index[axis]! < shape[axis]!) break
+      row -= strides[axis]! * shape[axis]!
+      index[axis] = 0
+    }
+  }
+  return new Uint8Array(to.buffer)
+}
