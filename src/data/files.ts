@@ -38,7 +38,8 @@ export async function writeFileAtomically(
   } catch (cause) {
     // The first failure is the one to report.
     await rm(temporary, { force: true }).catch(() => undefined)
-    throw fileError('write', path, cause)
+    // What made the bytes names its own fault.
+    throw cause instanceof DataError ? cause : fileError('write', path, cause)
   }
 }
 

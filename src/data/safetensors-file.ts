@@ -6,12 +6,15 @@ import {
   encodeSafetensors,
   LENGTH_BYTES,
   parseSafetensorsHeader,
+  planSafetensors,
   type SafetensorsIndex,
   type SafetensorsInput,
   safetensorsEntry,
   safetensorsHeaderLength,
+  tensorBytes,
 } from './safetensors.js'
 import { type SafetensorsHeader, type SafetensorsTensor, tensorArrayFromBytes } from './safetensors-dtypes.js'
+import { shapeText } from './shape.js'
 
 /** An open safetensors file. Only the header is in memory; each `read` fetches the bytes of one tensor. */
 export class SafetensorsFile {
@@ -93,4 +96,30 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeFileAtomically(path, encodeSafetensors(tensors, metadata))
+}
+
+/**
+ * The same for tensors that are made or fetched one at a time: `read` is asked for each in the order of the file, so that
+ * only one is in memory. Throws a DataError when a tensor is not what its header promised.
+ */
+export async function writeSafetensorsFrom(
+  path: string,
+  headers: ReadonlyMap<string, SafetensorsHeader>,
+  read: (name: string) => Promise<SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const { start, names } = planSafetensors(headers, metadata)
+  async function* pieces() {
+    yield start
+    for (const name of names) {
+      const tensor = await read(name)
+      const { dtype, shape } = headers.get(name)!
+      if (tensor.dtype !== dtype || shapeText(tensor.shape) !== shapeText(shape)) {
+        const got = `${tensor.dtype} ${shapeText(tensor.shape)}`
+        throw new DataError(`was announced as ${dtype} ${shapeText(shape)} and is ${got}`, { path: `tensor '${name}'` })
+      }
+      yield tensorBytes(name, tensor)
+    }
+  }
+  await writeFileAtomically(path, pieces())
 }

@@ -1,14 +1,15 @@
 import { swapByteOrder } from '../byte-order.js'
 import type { ByteSource } from '../byte-source.js'
 import { DataError, NotSupportedDataError } from '../errors.js'
+import { gather, isContiguous, spanOf } from '../gather.js'
 import { type ByteInput, readRange, withSource } from '../ranges.js'
 import { type SafetensorsHeader, type SafetensorsTensor, tensorArrayFromBytes } from '../safetensors-dtypes.js'
+import { elementCount, shapeText } from '../shape.js'
 import type { TorchContainer } from './container.js'
 import { sortContents, type TorchValue } from './contents.js'
 import type { UnknownClasses } from './globals.js'
 import { openLegacyContainer } from './legacy-container.js'
-import { elementCount, isContiguous, spanOf, type TorchStorage, type TorchTensor } from './tensor.js'
-import { gather } from './values.js'
+import type { TorchStorage, TorchTensor } from './tensor.js'
 import { openZipContainer } from './zip-container.js'
 
 export interface OpenTorchOptions {
@@ -117,7 +118,7 @@ export class TorchCheckpoint {
     const count = elementCount(tensor.shape)
     const end = (tensor.offset + spanOf(tensor)) * itemBytes
     const fail = (problem: string): never => {
-      throw new DataError(`tensor '${name}' of shape [${tensor.shape.join(', ')}] ${problem}`, { path: this.path })
+      throw new DataError(`tensor '${name}' of shape ${shapeText(tensor.shape)} ${problem}`, { path: this.path })
     }
     if (count > 0 && end > storage.bytes) fail(`reaches to byte ${end} of a storage of ${storage.bytes}`)
     const bytes = count * itemBytes

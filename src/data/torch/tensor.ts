@@ -70,26 +70,3 @@ const MOST_AXES = 64
 function isCount(value: PickleValue | undefined): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
-
-export function elementCount(shape: readonly number[]): number {
-  // Not left to the product, where an overflow times zero is NaN.
-  if (shape.includes(0)) return 0
-  return shape.reduce((product, size) => product * size, 1)
-}
-
-/** Whether the values lie in C order without gaps; strides of axes of length 1 mean nothing. */
-export function isContiguous({ shape, strides }: Pick<TorchTensor, 'shape' | 'strides'>): boolean {
-  let expected = 1
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    if (shape[axis] === 1) continue
-    if (strides[axis] !== expected) return false
-    expected *= shape[axis]!
-  }
-  return true
-}
-
-/** Elements from the first to the last of a tensor, both included; 0 for none. */
-export function spanOf({ shape, strides }: Pick<TorchTensor, 'shape' | 'strides'>): number {
-  if (elementCount(shape) === 0) return 0
-  return shape.reduce((span, size, axis) => span + (size - 1) * strides[axis]!, 1)
-}

@@ -74,14 +74,21 @@ export class ZipArchive {
     return (await this.#inflated.bytes).slice(begin, begin + length)
   }
 
+  /** The first bytes of an entry, without inflating the rest. */
+  async readStart(name: string, length: number): Promise<Uint8Array> {
+    const total = this.byteLength(name)
+    if (this.#entry(name).method === STORED || length === total) return await this.readRange(name, 0, length)
+    return await this.#inflate(name, Math.min(length, total), true)
+  }
+
   async close(): Promise<void> {
     await this.source[Symbol.asyncDispose]()
   }
 
-  async #inflate(name: string, length: number): Promise<Uint8Array> {
+  async #inflate(name: string, length: number, startOnly = false): Promise<Uint8Array> {
     const position = await this.#dataPosition(name)
     const { compressedBytes } = this.#entry(name)
-    return await inflateEntry(this.source, { name, position, compressedBytes, bytes: length })
+    return await inflateEntry(this.source, { name, position, compressedBytes, bytes: length, startOnly })
   }
 
   /** Where an entry's data begin, which only its local header tells. */

@@ -13,7 +13,12 @@ export interface DeflatedData {
   readonly compressedBytes: number
   /** What it must inflate to, not a byte more or less. */
   readonly bytes: number
+  /** More may follow, and is not looked at. */
+  readonly startOnly: boolean
 }
+
+/** Ends a stream whose rest is of no interest. */
+class Enough extends Error {}
 
 /**
  * Inflates data piece by piece, so that only the result is in memory, and stops at the first byte too many. Throws a
@@ -29,12 +34,15 @@ export async function inflateEntry(source: ByteSource, data: DeflatedData): Prom
   try {
     await pipeline(Readable.from(pieces(source, data)), inflater, async (output: AsyncIterable<Uint8Array>) => {
       for await (const piece of output) {
-        if (filled + piece.length > result.length) fail(`inflates to more than ${data.bytes} bytes`)
-        result.set(piece, filled)
-        filled += piece.length
+        const rest = result.length - filled
+        if (piece.length > rest && !data.startOnly) fail(`inflates to more than ${data.bytes} bytes`)
+        result.set(piece.subarray(0, rest), filled)
+        filled += Math.min(piece.length, rest)
+        if (data.startOnly && filled === result.length) throw new Enough()
       }
     })
   } catch (cause) {
+    if (cause instanceof Enough) return result
     if (cause instanceof DataError) throw cause
     fail(`cannot be inflated: ${cause instanceof Error ? cause.message : cause}`, cause)
   }
