@@ -12,6 +12,8 @@ export {
 } from './geometry.js'
 export { parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
 export { type WriteNiftiOptions, writeNifti } from './nifti-write.js'
+export { readNpy, writeNpy } from './numpy/npy.js'
+export { NpzFile, openNpz, writeNpz } from './numpy/npz.js'
 export { axisCodes, reorient } from './orientation.js'
 export {
   type EffusionOptions,
@@ -26,6 +28,7 @@ export { UnsafePickleError } from './pickle/errors.js'
 export { writePng } from './png.js'
 export { type PreprocessStep, parsePreprocessSteps, preprocess, preprocessStepsSchema } from './preprocess.js'
 export { RandomStream } from './random.js'
+export type { ByteInput } from './ranges.js'
 export { type Antialias, type ResampleOptions, resampleToSpacing } from './resample.js'
 export { encodeSafetensors, type ParsedSafetensors, parseSafetensors, type SafetensorsInput } from './safetensors.js'
 export {
@@ -36,7 +39,7 @@ export {
   toFloat32,
   toFloat64,
 } from './safetensors-dtypes.js'
-export { openSafetensors, SafetensorsFile, writeSafetensors } from './safetensors-file.js'
+export { openSafetensors, SafetensorsFile, writeSafetensors, writeSafetensorsFrom } from './safetensors-file.js'
 export { antialiasSigma, type SampledAxis, sampleAxis } from './sampling-grid.js'
 export {
   type IntensityWindow,
@@ -63,3 +66,8 @@ export {
   voxelAt,
 } from './volume.js'
 export { type VoxelArray, type VoxelType, voxelType } from './voxels.js'
+export type { FloatDtype } from './weights/cast.js'
+export { type Conversion, type ConvertOptions, convertWeights } from './weights/convert.js'
+export { type OpenWeightsOptions, openWeights } from './weights/open.js'
+export { type Selection, selectWeights } from './weights/select.js'
+export type { WeightSource } from './weights/source.js'

@@ -23,9 +23,10 @@ test('only file access needs Node; everything else runs in a browser', () => {
     }
   }
   expect([...needsNode].sort()).toEqual([
-    ...['byte-source.ts', 'files.ts', 'index.ts', 'nifti-write.ts', 'nifti.ts', 'png.ts', 'ranges.ts'],
-    'safetensors-file.ts',
+    ...['byte-source.ts', 'files.ts', 'index.ts', 'nifti-write.ts', 'nifti.ts'],
+    ...['numpy/npy.ts', 'numpy/npz.ts', 'png.ts', 'ranges.ts', 'safetensors-file.ts'],
     ...['torch/checkpoint.ts', 'torch/legacy-container.ts', 'torch/zip-container.ts'],
-    ...['zip/archive.ts', 'zip/directory.ts', 'zip/inflate.ts'],
+    ...['weights/convert.ts', 'weights/open.ts', 'weights/sharded.ts'],
+    ...['zip/archive.ts', 'zip/directory.ts', 'zip/inflate.ts', 'zip/writer.ts'],
   ])
 })
