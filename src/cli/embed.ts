@@ -23,7 +23,7 @@ export function embedCommand(): Command {
     .addOption(new Option('--model <name>', 'the model').choices(['colipri']).default('colipri'))
     .requiredOption(
       '--weights <file>',
-      'its weights as .safetensors; the published ones are model.safetensors of microsoft/colipri on the Hugging Face Hub',
+      'its weights (.safetensors, .pth, .npz, or a folder); the published ones are model.safetensors of microsoft/colipri on the Hugging Face Hub',
     )
     .option('--config <file>', 'its architecture as JSON, if it is not the published one')
     .addOption(

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { DataError } from '../data/index.js'
 import { VoxgradError } from '../engine/index.js'
 import { WeightsError } from '../models/index.js'
+import { convertCommand } from './convert.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
@@ -20,6 +21,7 @@ const program = new Command('voxgrad')
   .configureHelp({ showGlobalOptions: true })
   .addCommand(doctorCommand())
   .addCommand(embedCommand())
+  .addCommand(convertCommand())
   .addCommand(demoCommand())
   .addCommand(tuneCommand())
   .addHelpText(
