@@ -46,6 +46,19 @@ export {
   windowPresets,
 } from './slices.js'
 export {
+  type EncodeBatchOptions,
+  type EncodedBatch,
+  type EncodeOptions,
+  type Encoding,
+  parseVocabulary,
+  readTokenizer,
+  type SpecialIds,
+  tokenizerFromJson,
+  Vocabulary,
+  type WordPieceOptions,
+  WordPieceTokenizer,
+} from './text/index.js'
+export {
   contiguous,
   spacingMm,
   type Volume,

@@ -5,6 +5,7 @@ import { colipriOps, runColipri } from './families/colipri/index.js'
 import { runNifti } from './families/nifti.js'
 import { opNames, runOp } from './families/ops/index.js'
 import { runPreprocess } from './families/preprocess.js'
+import { runTokenizer } from './families/tokenizer.js'
 import type { CheckResult, GoldenRow } from './types.js'
 
 /** How one family is checked. */
@@ -19,6 +20,7 @@ const families: Readonly<Record<string, Family>> = {
   colipri: { ops: colipriOps, run: runColipri },
   nifti: { ops: new Set(['nifti', 'nifti_error', 'nifti_either']), run: runNifti },
   preprocess: { ops: new Set(['preprocess', 'pipeline', 'crop_or_pad', 'resample_geometry']), run: runPreprocess },
+  tokenizer: { ops: new Set(['wordpiece']), run: runTokenizer },
 }
 
 /** A manifest row and the folder that its files are relative to. */
