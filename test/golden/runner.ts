@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Device } from '../../src/engine/index.js'
 import { colipriOps, runColipri } from './families/colipri/index.js'
+import { metricOps, runMetrics } from './families/metrics.js'
 import { runNifti } from './families/nifti.js'
 import { opNames, runOp } from './families/ops/index.js'
 import { runPreprocess } from './families/preprocess.js'
@@ -20,6 +21,7 @@ const families: Readonly<Record<string, Family>> = {
   colipri: { ops: colipriOps, run: runColipri },
   nifti: { ops: new Set(['nifti', 'nifti_error', 'nifti_either']), run: runNifti },
   preprocess: { ops: new Set(['preprocess', 'pipeline', 'crop_or_pad', 'resample_geometry']), run: runPreprocess },
+  metrics: { ops: metricOps, run: runMetrics },
   tokenizer: { ops: new Set(['wordpiece']), run: runTokenizer },
 }
 
