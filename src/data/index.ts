@@ -1,6 +1,7 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
+export type { NamedBytes } from './byte-source.js'
 export { cropOrPad, cropOrPadMargins } from './crop.js'
-export { DataError, type DataErrorOptions } from './errors.js'
+export { DataError, type DataErrorOptions, NotSupportedDataError } from './errors.js'
 export {
   type Affine,
   affineColumn,
@@ -10,8 +11,10 @@ export {
   multiplyAffines,
   type Triple,
 } from './geometry.js'
-export { parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
+export { type WriteMetaImageOptions, writeMetaImage } from './metaimage/write.js'
+export { type NiftiVolume, parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
 export { type WriteNiftiOptions, writeNifti } from './nifti-write.js'
+export { type WriteNrrdOptions, writeNrrd } from './nrrd/write.js'
 export { axisCodes, reorient } from './orientation.js'
 export {
   type EffusionOptions,
@@ -25,6 +28,7 @@ export type { PhantomFinding } from './phantom-findings.js'
 export { writePng } from './png.js'
 export { type PreprocessStep, parsePreprocessSteps, preprocess, preprocessStepsSchema } from './preprocess.js'
 export { RandomStream } from './random.js'
+export { type ReadVolumeOptions, readVolume, readVolumeInfo, type VolumeInfo } from './read-volume.js'
 export { type Antialias, type ResampleOptions, resampleToSpacing } from './resample.js'
 export { encodeSafetensors, type ParsedSafetensors, parseSafetensors, type SafetensorsInput } from './safetensors.js'
 export {
@@ -47,6 +51,10 @@ export {
 } from './slices.js'
 export {
   contiguous,
+  type DicomSource,
+  type MetaImageSource,
+  type NiftiSource,
+  type NrrdSource,
   spacingMm,
   type Volume,
   type VolumeSource,
@@ -55,3 +63,5 @@ export {
   voxelAt,
 } from './volume.js'
 export { type VoxelArray, type VoxelType, voxelType } from './voxels.js'
+export type { WorldFrame } from './world-frames.js'
+export { writeVolume } from './write-volume.js'
