@@ -1,7 +1,8 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
 export type { NamedBytes } from './byte-source.js'
-export { cropOrPad, cropOrPadMargins } from './crop.js'
+export { cropOrPad, cropOrPadMargins, cutBox, padToAtLeast, type Surplus, type VoxelBox } from './crop.js'
 export { DataError, type DataErrorOptions, NotSupportedDataError } from './errors.js'
+export { cropForeground, type ForegroundOptions, foregroundBox } from './foreground.js'
 export {
   type Affine,
   affineColumn,
@@ -11,6 +12,8 @@ export {
   multiplyAffines,
   type Triple,
 } from './geometry.js'
+export { type Grid, type GridChange, type GridHistory, type GridRecord, gridOf } from './history.js'
+export type { Interpolation } from './interpolate.js'
 export { type WriteMetaImageOptions, writeMetaImage } from './metaimage/write.js'
 export { type NiftiVolume, parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
 export { type WriteNiftiOptions, writeNifti } from './nifti-write.js'
@@ -29,7 +32,14 @@ export { writePng } from './png.js'
 export { type PreprocessStep, parsePreprocessSteps, preprocess, preprocessStepsSchema } from './preprocess.js'
 export { RandomStream } from './random.js'
 export { type ReadVolumeOptions, readVolume, readVolumeInfo, type VolumeInfo } from './read-volume.js'
-export { type Antialias, type ResampleOptions, resampleToSpacing } from './resample.js'
+export {
+  type Antialias,
+  type ResampleOptions,
+  type ResampleToGridOptions,
+  resampleToGrid,
+  resampleToSpacing,
+} from './resample.js'
+export { type RestoreOptions, restoreGrid } from './restore.js'
 export { encodeSafetensors, type ParsedSafetensors, parseSafetensors, type SafetensorsInput } from './safetensors.js'
 export {
   type SafetensorsDtype,
@@ -41,6 +51,7 @@ export {
 } from './safetensors-dtypes.js'
 export { openSafetensors, SafetensorsFile, writeSafetensors } from './safetensors-file.js'
 export { antialiasSigma, type SampledAxis, sampleAxis } from './sampling-grid.js'
+export type { SamplingRule } from './sampling-rules.js'
 export {
   type IntensityWindow,
   type RgbImage,

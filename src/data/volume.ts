@@ -1,5 +1,6 @@
 import { DataError } from './errors.js'
 import { type Affine, affineSpacingMm, checkAffine, type Triple } from './geometry.js'
+import type { GridHistory } from './history.js'
 import { copyStrided } from './strided-copy.js'
 import { allocateVoxels, type VoxelArray, type VoxelType, voxelType } from './voxels.js'
 
@@ -74,6 +75,8 @@ export interface Volume {
   /** Voxel index to RAS+ millimetres, 16 numbers, row-major. */
   affine: Affine
   source?: VolumeSource
+  /** What has been done to its grid since it was read (see `restoreGrid`). */
+  history?: GridHistory
 }
 
 /** Strides of a C-ordered array (last axis fastest), in elements. */
