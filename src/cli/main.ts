@@ -7,6 +7,8 @@ import { WeightsError } from '../models/index.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
+import { infoCommand } from './info.js'
+import { plotCommand } from './plot.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -19,6 +21,8 @@ const program = new Command('voxgrad')
   .configureHelp({ showGlobalOptions: true })
   .addCommand(doctorCommand())
   .addCommand(embedCommand())
+  .addCommand(infoCommand())
+  .addCommand(plotCommand())
   .addCommand(demoCommand())
   .addHelpText(
     'after',

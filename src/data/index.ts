@@ -28,7 +28,10 @@ export {
 } from './phantom.js'
 export { type LungLobe, lungLobes, type PhantomLabel, phantomLabels } from './phantom-anatomy.js'
 export type { PhantomFinding } from './phantom-findings.js'
-export { writePng } from './png.js'
+export type { RgbImage } from './picture/canvas.js'
+export { writePng } from './picture/png.js'
+export { renderOrthogonalSlices, type SliceOptions } from './picture/slices.js'
+export { type IntensityWindow, type WindowPreset, windowPresets } from './picture/windows.js'
 export { type PreprocessStep, parsePreprocessSteps, preprocess, preprocessStepsSchema } from './preprocess.js'
 export { RandomStream } from './random.js'
 export { type ReadVolumeOptions, readVolume, readVolumeInfo, type VolumeInfo } from './read-volume.js'
@@ -52,14 +55,6 @@ export {
 export { openSafetensors, SafetensorsFile, writeSafetensors } from './safetensors-file.js'
 export { antialiasSigma, type SampledAxis, sampleAxis } from './sampling-grid.js'
 export type { SamplingRule } from './sampling-rules.js'
-export {
-  type IntensityWindow,
-  type RgbImage,
-  renderOrthogonalSlices,
-  type SliceOptions,
-  type WindowPreset,
-  windowPresets,
-} from './slices.js'
 export {
   contiguous,
   type DicomSource,

@@ -25,6 +25,6 @@ test('only file access needs Node; everything else runs in a browser', () => {
   expect([...needsNode].sort()).toEqual([
     ...['byte-source.ts', 'compress.ts', 'detached-file.ts', 'files.ts', 'index.ts', 'inflate.ts'],
     ...['metaimage/read.ts', 'metaimage/write.ts', 'nifti-write.ts', 'nifti.ts', 'nrrd/read.ts', 'nrrd/write.ts'],
-    ...['png.ts', 'read-volume.ts', 'safetensors-file.ts', 'volume-file.ts', 'write-volume.ts'],
+    ...['picture/png.ts', 'read-volume.ts', 'safetensors-file.ts', 'volume-file.ts', 'write-volume.ts'],
   ])
 })
