@@ -1,10 +1,17 @@
 /** Options of every command that reads a scan. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { ReadVolumeOptions, WorldFrame } from '../data/index.js'
+import {
+  type AcceptableDicomIssue,
+  acceptableDicomIssues,
+  type ReadVolumeOptions,
+  type WorldFrame,
+} from '../data/index.js'
 
 export interface ReadArguments {
   readonly index?: number
   readonly space?: WorldFrame
+  readonly series?: string
+  readonly accept?: AcceptableDicomIssue[]
 }
 
 export function addReadOptions(command: Command): Command {
@@ -13,12 +20,18 @@ export function addReadOptions(command: Command): Command {
     .addOption(
       new Option('--space <frame>', 'world frame of an NRRD file that states none').choices(['RAS', 'LAS', 'LPS']),
     )
+    .option('--series <uid>', 'which DICOM series, where there are several')
+    .addOption(
+      new Option('--accept <issues...>', 'what may be wrong with a DICOM series').choices(acceptableDicomIssues),
+    )
 }
 
-export function readOptions({ index, space }: ReadArguments): ReadVolumeOptions {
+export function readOptions({ index, space, series, accept }: ReadArguments): ReadVolumeOptions {
   return {
     ...(index === undefined ? {} : { index }),
     ...(space === undefined ? {} : { space }),
+    ...(series === undefined ? {} : { series }),
+    ...(accept === undefined ? {} : { accept }),
   }
 }
 

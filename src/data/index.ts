@@ -1,6 +1,7 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
 export type { NamedBytes } from './byte-source.js'
 export { cropOrPad, cropOrPadMargins, cutBox, padToAtLeast, type Surplus, type VoxelBox } from './crop.js'
+export { type AcceptableDicomIssue, acceptableDicomIssues, type DicomIssue, DicomIssueError } from './dicom/issues.js'
 export { DataError, type DataErrorOptions, NotSupportedDataError } from './errors.js'
 export { cropForeground, type ForegroundOptions, foregroundBox } from './foreground.js'
 export {

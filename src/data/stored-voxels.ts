@@ -119,7 +119,7 @@ export function chooseVolume({ layout, source }: VolumeHeader, index: number | u
 export function decodeVolume(header: VolumeHeader, index: number, bytes: Uint8Array): Volume {
   const { shape, affine, layout, source } = header
   const itemBytes = storedDtypeBytes[layout.dtype]
-  if (!layout.littleEndian && itemBytes > 1) reverseItems(bytes, itemBytes)
+  if (!layout.littleEndian && itemBytes > 1) swapBytes(bytes, itemBytes)
   const stored = new storedArrays[layout.dtype](bytes.buffer, bytes.byteOffset, bytes.length / itemBytes)
   const interleaved = stored.length > shape[0] * shape[1] * shape[2]
   return {
@@ -133,7 +133,7 @@ export function decodeVolume(header: VolumeHeader, index: number, bytes: Uint8Ar
 }
 
 /** Reverses the bytes of every item, in place. */
-function reverseItems(bytes: Uint8Array, itemBytes: number): void {
+export function swapBytes(bytes: Uint8Array, itemBytes: number): void {
   if (itemBytes === 2) {
     const items = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
     for (let n = 0; n < items.length; n++) items[n] = (items[n]! << 8) | (items[n]! >>> 8)
