@@ -45,6 +45,7 @@ export async function inflateInto(
   { skip, total, target }: { skip: number; total: number; target: Uint8Array },
 ): Promise<void> {
   let position = 0
+  let bomb: DataError | undefined
   const collect = async (output: AsyncIterable<Buffer>) => {
     for await (const piece of output) {
       const from = Math.max(skip - position, 0)
@@ -52,10 +53,11 @@ export async function inflateInto(
       if (to > from) target.set(piece.subarray(from, to), position + from - skip)
       position += piece.length
       if (position > total + MOST_TRAILING_BYTES) {
-        throw new DataError(`the compressed data go on beyond the ${total} bytes that the header promises`, {
+        bomb = new DataError(`the compressed data go on beyond the ${total} bytes that the header promises`, {
           path: source.name,
           remedy: 'Its header is wrong, or the file is a decompression bomb',
         })
+        throw bomb
       }
     }
   }
@@ -63,7 +65,8 @@ export async function inflateInto(
     const unzip = createUnzip({ chunkSize: PIECE_BYTES })
     await pipeline(Readable.from(readPieces(source, start, end, PIECE_BYTES)), unzip, collect)
   } catch (cause) {
-    throw cause instanceof DataError ? cause : deflateError(cause, source.name)
+    // Stopping early aborts the stream, whose complaint may come first.
+    throw bomb ?? (cause instanceof DataError ? cause : deflateError(cause, source.name))
   }
   if (position < skip + target.length) {
     throw new DataError(`the compressed data hold ${position} bytes where ${skip + target.length} are needed`, {

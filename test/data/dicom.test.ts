@@ -117,13 +117,13 @@ describe('a series', () => {
 })
 
 describe('is refused by name', () => {
-  const position = (n: number, z: number, x = 0): DicomItem => ({ '00200032': ['DS', `${-10 + x}\\-20\\${z}`] })
+  const position = (z: number, x = 0): DicomItem => ({ '00200032': ['DS', `${-10 + x}\\-20\\${z}`] })
 
   test.each<[AcceptableDicomIssue, () => Uint8Array[]]>([
     ['gap', () => slices(6).toSpliced(3, 1)],
-    ['gap', () => slices(6, (n) => position(n, 2.5 * n + (n === 4 ? 0.1 : 0)))],
+    ['gap', () => slices(6, (n) => position(2.5 * n + (n === 4 ? 0.1 : 0)))],
     ['duplicate', () => [...slices(4), ctSlice(2)]],
-    ['tilt', () => slices(4, (n) => position(n, 2.5 * n, 0.5 * n))],
+    ['tilt', () => slices(4, (n) => position(2.5 * n, 0.5 * n))],
     ['mixed-rescale', () => slices(4, (n) => ({ '00281053': ['DS', n === 2 ? '2' : '1'] }))],
   ])('%s, and read when accepted', async (issue, files) => {
     const folder = await folderOf(files())
@@ -134,8 +134,19 @@ describe('is refused by name', () => {
     expect(volume.source).toMatchObject({ accepted: [issue] })
   })
 
+  test('positions rounded to a tenth of a millimetre make no gap', async () => {
+    // An oblique head of a GE scanner: normal (0, -0.134, 0.991), 7 mm, positions with one decimal.
+    const normal = [0, -0.134158, 0.99096]
+    const oblique = (n: number): DicomItem => ({
+      '00200037': ['DS', '1\\0\\0\\0\\0.99096\\0.134158'],
+      '00200032': ['DS', normal.map((part) => (part * 7 * n + 0.03).toFixed(1)).join('\\')],
+    })
+    const volume = await readVolume(await folderOf(slices(20, oblique)))
+    expect(volume.affine[10]).toBeCloseTo(7 * 0.991, 1)
+  })
+
   test('a gap within the tolerance is none', async () => {
-    const folder = await folderOf(slices(6, (n) => position(n, 2.5 * n + (n === 4 ? 0.02 : 0))))
+    const folder = await folderOf(slices(6, (n) => position(2.5 * n + (n === 4 ? 0.02 : 0))))
     expect((await readVolume(folder)).shape).toEqual([4, 3, 6])
   })
 
@@ -150,7 +161,7 @@ describe('is refused by name', () => {
   })
 
   test('accepted tilt shears the affine, accepted scalings are applied slice by slice', async () => {
-    const tilted = await readVolume(await folderOf(slices(4, (n) => position(n, 2.5 * n, 0.5 * n))), {
+    const tilted = await readVolume(await folderOf(slices(4, (n) => position(2.5 * n, 0.5 * n))), {
       accept: ['tilt'],
     })
     expect(tilted.affine.slice(0, 4).map((value) => Math.round(value * 1e6) / 1e6)).toEqual([-0.5, 0, -0.5, 10])
@@ -188,7 +199,7 @@ describe('is refused by name', () => {
   })
 
   test('a slice that is off to the side', async () => {
-    const folder = await folderOf(slices(5, (n) => position(n, 2.5 * n, n === 2 ? 1 : 0)))
+    const folder = await folderOf(slices(5, (n) => position(2.5 * n, n === 2 ? 1 : 0)))
     const error = await readVolume(folder).catch((caught) => caught)
     expect([error.issue, error.message]).toEqual(['irregular', expect.stringContaining('1.000 mm')])
   })

@@ -49,7 +49,7 @@ export function stackSlices(
   const step = sliceStep(heights, first, path)
   const places = heights.map((height) => (height - heights[0]!) / step)
   const depth = Math.round(places.at(-1)!) + 1
-  const off = places.findIndex((place, n) => Math.abs(place - n) > TOLERANCE)
+  const off = firstOffGrid(places)
   if (off >= 0) {
     if (!accept.has('gap')) throw gapError(kept, heights, places, off, step, path)
     accepted.add('gap')
@@ -103,7 +103,7 @@ function withoutDuplicates(
   return kept
 }
 
-/** The distance of most neighbours; of a single slice the one it states. */
+/** The distance of neighbours when none is missing; of a single slice the one it states. */
 function sliceStep(heights: readonly number[], first: DicomFrame, path: string): number {
   if (heights.length === 1) {
     const stated = first.instance.sliceStepMm
@@ -112,9 +112,18 @@ function sliceStep(heights: readonly number[], first: DicomFrame, path: string):
   }
   const steps = heights.slice(1).map((height, n) => height - heights[n]!)
   const median = steps.toSorted((a, b) => a - b)[Math.floor(steps.length / 2)]!
-  // The mean of the steps that agree: positions are rounded to some decimals.
-  const usual = steps.filter((step) => Math.abs(step - median) <= TOLERANCE * median)
-  return usual.reduce((sum, step) => sum + step, 0) / usual.length
+  // From the whole height: single steps carry the rounding of positions, which scanners write with one decimal.
+  const total = heights.at(-1)! - heights[0]!
+  return total / Math.max(1, Math.round(total / median))
+}
+
+/** The first slice that is off the even grid through all of them; -1 when there is none. */
+function firstOffGrid(places: readonly number[]): number {
+  const jump = places.findIndex((place, n) => Math.abs(place - n) > 0.5)
+  if (jump >= 0) return jump
+  // The grid may lie a little before or after the first slice, whose position is rounded too.
+  const lead = places.reduce((sum, place, n) => sum + place - n, 0) / places.length
+  return places.findIndex((place, n) => Math.abs(place - n - lead) > TOLERANCE)
 }
 
 function gapError(
@@ -126,11 +135,15 @@ function gapError(
   path: string,
 ): DicomIssueError {
   const missing = Math.round(places.at(-1)!) + 1 - kept.length
-  const distance = heights[off]! - heights[off - 1]!
+  const at = Math.max(1, off)
+  const distance = heights[at]! - heights[at - 1]!
   const what = missing > 0 ? `${missing} of ${kept.length + missing} slices are missing` : 'slices are unevenly spaced'
-  const where = `the first ${distance.toFixed(3)} mm after another instead of ${step.toFixed(3)} mm`
-  return new DicomIssueError('gap', `${what}, ${where}, before ${kept[off]!.frame.instance.file.name}`, { path })
+  const where = `${missing > 0 ? 'the first' : 'one'} ${distance.toFixed(3)} mm after another instead of ${step.toFixed(3)} mm`
+  return new DicomIssueError('gap', `${what}, ${where}, before ${kept[at]!.frame.instance.file.name}`, { path })
 }
+
+/** Scanners write positions with one decimal. */
+const ROUNDING_MM = 0.1
 
 /** By how many millimetres within its plane each slice is shifted against the one before. All by the same, or refused. */
 function shiftPerSlice(
@@ -148,7 +161,7 @@ function shiftPerSlice(
   const shift = inPlane.at(-1)!.map((mm) => (last > 0 ? mm / last : 0)) as Triple
   for (const [n, offset] of inPlane.entries()) {
     const rest = Math.hypot(...offset.map((mm, axis) => mm - places[n]! * shift[axis]!))
-    if (rest <= Math.max(TOLERANCE * step, SAME_PLACE_MM)) continue
+    if (rest <= Math.max(TOLERANCE * step, ROUNDING_MM)) continue
     throw new DicomIssueError('irregular', `a slice is shifted by ${rest.toFixed(3)} mm against the others`, {
       path: kept[n]!.frame.instance.file.name,
       remedy: `Registering the slices of ${path} is not this reader's business`,
