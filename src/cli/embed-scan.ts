@@ -1,6 +1,6 @@
 /** One scan through COLIPRI's image tower, with the time each stage took. */
 import { performance } from 'node:perf_hooks'
-import { openWeights, preprocess, readNifti, type Volume } from '../data/index.js'
+import { openWeights, preprocess, readVolume, type Volume } from '../data/index.js'
 import { type Device, tensor } from '../engine/index.js'
 import { type Colipri, type ColipriConfig, colipriPreprocessing, type WeightSource } from '../models/index.js'
 
@@ -24,7 +24,7 @@ export async function withWeights<T>(path: string, use: (weights: WeightSource) 
 
 /** The scan as the network takes it: `[D, H, W]` along superior, anterior and right, scaled to [-1, 1]. */
 export async function prepareScan(path: string, config: ColipriConfig, stopwatch: Stopwatch): Promise<Volume> {
-  const scan = await stopwatch.time('read', () => readNifti(path))
+  const scan = await stopwatch.time('read', () => readVolume(path))
   return await stopwatch.time('preprocess', () => preprocess(scan, colipriPreprocessing(config)))
 }
 

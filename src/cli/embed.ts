@@ -18,8 +18,8 @@ interface EmbedArguments extends DeviceArguments {
 
 export function embedCommand(): Command {
   const command = new Command('embed')
-    .description('Embed a CT scan (NIfTI, in HU) as a unit vector')
-    .argument('<scan>', 'the scan: .nii or .nii.gz')
+    .description('Embed a CT scan (in HU) as a unit vector')
+    .argument('<scan>', 'the scan: NIfTI, NRRD or MetaImage')
     .addOption(new Option('--model <name>', 'the model').choices(['colipri']).default('colipri'))
     .requiredOption(
       '--weights <file>',

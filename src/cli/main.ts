@@ -8,6 +8,8 @@ import { convertCommand } from './convert.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
+import { infoCommand } from './info.js'
+import { plotCommand } from './plot.js'
 import { tuneCommand } from './tune.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -22,6 +24,8 @@ const program = new Command('voxgrad')
   .addCommand(doctorCommand())
   .addCommand(embedCommand())
   .addCommand(convertCommand())
+  .addCommand(infoCommand())
+  .addCommand(plotCommand())
   .addCommand(demoCommand())
   .addCommand(tuneCommand())
   .addHelpText(

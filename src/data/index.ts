@@ -1,6 +1,9 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
-export { cropOrPad, cropOrPadMargins } from './crop.js'
+export type { NamedBytes } from './byte-source.js'
+export { cropOrPad, cropOrPadMargins, cutBox, padToAtLeast, type Surplus, type VoxelBox } from './crop.js'
+export { type AcceptableDicomIssue, acceptableDicomIssues, type DicomIssue, DicomIssueError } from './dicom/issues.js'
 export { DataError, type DataErrorOptions, NotSupportedDataError } from './errors.js'
+export { cropForeground, type ForegroundOptions, foregroundBox } from './foreground.js'
 export {
   type Affine,
   affineColumn,
@@ -10,8 +13,12 @@ export {
   multiplyAffines,
   type Triple,
 } from './geometry.js'
-export { parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
+export { type Grid, type GridChange, type GridHistory, type GridRecord, gridOf } from './history.js'
+export type { Interpolation } from './interpolate.js'
+export { type WriteMetaImageOptions, writeMetaImage } from './metaimage/write.js'
+export { type NiftiVolume, parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
 export { type WriteNiftiOptions, writeNifti } from './nifti-write.js'
+export { type WriteNrrdOptions, writeNrrd } from './nrrd/write.js'
 export { readNpy, writeNpy } from './numpy/npy.js'
 export { NpzFile, openNpz, writeNpz } from './numpy/npz.js'
 export { axisCodes, reorient } from './orientation.js'
@@ -25,11 +32,22 @@ export {
 export { type LungLobe, lungLobes, type PhantomLabel, phantomLabels } from './phantom-anatomy.js'
 export type { PhantomFinding } from './phantom-findings.js'
 export { UnsafePickleError } from './pickle/errors.js'
-export { writePng } from './png.js'
+export type { RgbImage } from './picture/canvas.js'
+export { writePng } from './picture/png.js'
+export { renderOrthogonalSlices, type SliceOptions } from './picture/slices.js'
+export { type IntensityWindow, type WindowPreset, windowPresets } from './picture/windows.js'
 export { type PreprocessStep, parsePreprocessSteps, preprocess, preprocessStepsSchema } from './preprocess.js'
 export { RandomStream } from './random.js'
 export type { ByteInput } from './ranges.js'
-export { type Antialias, type ResampleOptions, resampleToSpacing } from './resample.js'
+export { type ReadVolumeOptions, readVolume, readVolumeInfo, type VolumeInfo } from './read-volume.js'
+export {
+  type Antialias,
+  type ResampleOptions,
+  type ResampleToGridOptions,
+  resampleToGrid,
+  resampleToSpacing,
+} from './resample.js'
+export { type RestoreOptions, restoreGrid } from './restore.js'
 export { encodeSafetensors, type ParsedSafetensors, parseSafetensors, type SafetensorsInput } from './safetensors.js'
 export {
   type SafetensorsDtype,
@@ -41,14 +59,7 @@ export {
 } from './safetensors-dtypes.js'
 export { openSafetensors, SafetensorsFile, writeSafetensors, writeSafetensorsFrom } from './safetensors-file.js'
 export { antialiasSigma, type SampledAxis, sampleAxis } from './sampling-grid.js'
-export {
-  type IntensityWindow,
-  type RgbImage,
-  renderOrthogonalSlices,
-  type SliceOptions,
-  type WindowPreset,
-  windowPresets,
-} from './slices.js'
+export type { SamplingRule } from './sampling-rules.js'
 export {
   type EncodeBatchOptions,
   type EncodedBatch,
@@ -81,6 +92,10 @@ export {
 export { TorchRecord, type TorchValue } from './torch/contents.js'
 export {
   contiguous,
+  type DicomSource,
+  type MetaImageSource,
+  type NiftiSource,
+  type NrrdSource,
   spacingMm,
   type Volume,
   type VolumeSource,
@@ -94,3 +109,5 @@ export { type Conversion, type ConvertOptions, convertWeights } from './weights/
 export { type OpenWeightsOptions, openWeights } from './weights/open.js'
 export { type Selection, selectWeights } from './weights/select.js'
 export type { WeightSource } from './weights/source.js'
+export type { WorldFrame } from './world-frames.js'
+export { writeVolume } from './write-volume.js'
