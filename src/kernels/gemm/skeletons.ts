@@ -3,6 +3,7 @@ import blockedWgsl from './blocked.wgsl'
 import type { GemmShape } from './client.js'
 import type { GemmSkeleton, GemmSplit } from './gemm.js'
 import portableWgsl from './portable.wgsl'
+import { uniformRow } from './uniform-row.js'
 
 export interface BlockedTile {
   readonly tileM: number
@@ -63,6 +64,9 @@ const portable: GemmSkeleton = { name: 'portable', wgsl: portableWgsl, tileM: 32
 const blocked64 = { tileM: 64, tileN: 64, tileK: 16, quadsM: 2, quadsN: 2 }
 
 export const skeletons: readonly GemmSkeleton[] = [
+  uniformRow({ rows: 16, quads: 2 }),
+  uniformRow({ rows: 32, quads: 2 }),
+  uniformRow({ rows: 16, quads: 1 }),
   splitting(blocked(blocked64), blocked64.tileK),
   blocked({ tileM: 128, tileN: 128, tileK: 8, quadsM: 2, quadsN: 2 }),
   blocked(blocked64),
