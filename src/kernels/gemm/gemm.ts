@@ -4,6 +4,8 @@
  * README.md beside this file has the contract.
  */
 import type { Capabilities } from '../../engine/capabilities.js'
+import type { Cost } from '../../engine/cost.js'
+import { bytesPerElement } from '../../engine/dtype.js'
 import { defineKernel, type Kernel, type KernelVariant, type Specialization, secondPass } from '../../engine/kernel.js'
 import type { ParameterWriter } from '../../engine/parameters.js'
 import { type GemmClient, type GemmShape, quadsOf } from './client.js'
@@ -44,12 +46,19 @@ export function defineGemm<P>(client: GemmClient<P>, skeletons: readonly GemmSke
     name: client.name,
     variants: skeletons.map((skeleton) => variantOf(client, skeleton, combine)),
     bucket: (problem) => `${client.key(problem)}|${extentBucket(client.shape(problem))}`,
+    cost: (problem) => costOf(client.shape(problem)),
   })
 }
 
 /** Extents rounded up to powers of two: problems within a factor of two of each other are tuned as one. */
 function extentBucket({ m, n, k, batch }: GemmShape): string {
   return [m, n, k, batch].map((extent) => 2 ** Math.ceil(Math.log2(Math.max(1, extent)))).join('x')
+}
+
+/** Operands that are broadcast count once per product: what matters is that costlier problems come out costlier. */
+function costOf({ m, n, k, batch, a, b }: GemmShape): Cost {
+  const bytes = m * k * bytesPerElement(a.dtype) + k * n * bytesPerElement(b.dtype) + 4 * m * n
+  return { flops: 2 * batch * m * n * k, bytes: batch * bytes }
 }
 
 interface CombineProblem<P> {
