@@ -104,7 +104,9 @@ function likeAnother(
 /** Why `--quick` leaves a pass out: on a software adapter, a second of samples each would be an hour. */
 async function tooSlow({ quick, device, clock }: Session, { run }: Pass): Promise<string | undefined> {
   if (!quick || !device.capabilities.software) return undefined
-  const [ms] = await clock.time([{ run }])
+  let [ms] = await clock.time([{ run }])
+  // Waited for without a sleep, it was polled upon and took longer.
+  if (ms! > quickPatienceMs) [ms] = await clock.time([{ run }], ms)
   return ms! > quickPatienceMs ? `takes ${duration(ms)}: too slow for --quick` : undefined
 }
 
