@@ -28,7 +28,7 @@ export interface Selection {
 
 /** Largest work that is measured on a software adapter: a second or so per execution; for `--quick` a few hundredths. */
 const softwareBudget: Work = { flops: 4e9, bytes: 1e9 }
-const quickBudget: Work = { flops: 4e8, bytes: 7e7 }
+const quickBudget: Work = { flops: 4e8, bytes: 5.1e7 }
 /** Operations per byte from which on a case is a matter of arithmetic on any adapter. */
 const computeIntensity = 8
 

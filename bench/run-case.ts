@@ -28,7 +28,7 @@ export async function runCase(context: RunContext, benchCase: BenchCase): Promis
   let problem: Problem | undefined
   try {
     problem = new Problem(device, benchCase, hostInputs(benchCase))
-    const part = judgedPart(problem, context.session.referenceBudget)
+    const part = onFirstUse(judgedPart, problem, context.session.referenceBudget)
     for (const direction of benchCase.directions) rows.push(...(await runDirection(context, problem, part, direction)))
   } catch (error) {
     if (error instanceof DeviceLostError) throw error
@@ -42,10 +42,19 @@ export async function runCase(context: RunContext, benchCase: BenchCase): Promis
   return rows
 }
 
+/** The reference is slow, and a case may turn out to be left out. */
+function onFirstUse<A extends unknown[], R>(compute: (...args: A) => R, ...args: A): () => R {
+  let result: { readonly value: R } | undefined
+  return () => {
+    result ??= { value: compute(...args) }
+    return result.value
+  }
+}
+
 async function runDirection(
   context: RunContext,
   problem: Problem,
-  part: Subproblem | undefined,
+  part: () => Subproblem | undefined,
   direction: Direction,
 ): Promise<Row[]> {
   const { device } = problem
@@ -62,7 +71,7 @@ async function runDirection(
   if (skip) return [{ ...blank, variant: pass.kernels.join(' + '), status: 'skipped', note: skip }]
   const entries = [pickedEntry(pass), ...(context.variants ? await forcedEntries(problem, pass) : [])]
   const judged: { entry: Entry; row: Row }[] = []
-  for (const entry of entries) judged.push({ entry, row: await judge(problem, part, direction, entry, blank) })
+  for (const entry of entries) judged.push({ entry, row: await judge(problem, part(), direction, entry, blank) })
   const sound = judged.filter(({ row }) => row.status === 'ok')
   const rows = new Map(judged.map(({ entry, row }) => [entry, row]))
   try {
