@@ -1,6 +1,6 @@
 /** The front door: what an application imports. The folders have faces of their own (`voxgrad/engine` …). */
 
-export { preprocess, readNifti, type Volume, writeNifti } from './data/index.js'
+export { preprocess, readNifti, readVolume, type Volume, writeNifti, writeVolume } from './data/index.js'
 export {
   backward,
   type Device,

@@ -1,6 +1,6 @@
 /** One scan through COLIPRI's image tower, with the time each stage took. */
 import { performance } from 'node:perf_hooks'
-import { openSafetensors, preprocess, readNifti, toFloat32, type Volume } from '../data/index.js'
+import { openWeights, preprocess, readVolume, type Volume } from '../data/index.js'
 import { type Device, tensor } from '../engine/index.js'
 import { type Colipri, type ColipriConfig, colipriPreprocessing, type WeightSource } from '../models/index.js'
 
@@ -16,20 +16,15 @@ export class Stopwatch {
   }
 }
 
-/** Runs `use` with a safetensors file as weights, read tensor by tensor. */
+/** Runs `use` with weights of any format, read tensor by tensor. */
 export async function withWeights<T>(path: string, use: (weights: WeightSource) => Promise<T>): Promise<T> {
-  await using file = await openSafetensors(path)
-  return await use({
-    path,
-    names: file.names,
-    header: (name) => file.header(name),
-    readFloat32: async (name) => toFloat32(await file.read(name)),
-  })
+  await using weights = await openWeights(path)
+  return await use(weights)
 }
 
 /** The scan as the network takes it: `[D, H, W]` along superior, anterior and right, scaled to [-1, 1]. */
 export async function prepareScan(path: string, config: ColipriConfig, stopwatch: Stopwatch): Promise<Volume> {
-  const scan = await stopwatch.time('read', () => readNifti(path))
+  const scan = await stopwatch.time('read', () => readVolume(path))
   return await stopwatch.time('preprocess', () => preprocess(scan, colipriPreprocessing(config)))
 }
 

@@ -18,12 +18,12 @@ interface EmbedArguments extends DeviceArguments {
 
 export function embedCommand(): Command {
   const command = new Command('embed')
-    .description('Embed a CT scan (NIfTI, in HU) as a unit vector')
-    .argument('<scan>', 'the scan: .nii or .nii.gz')
+    .description('Embed a CT scan (in HU) as a unit vector')
+    .argument('<scan>', 'the scan: NIfTI, NRRD or MetaImage')
     .addOption(new Option('--model <name>', 'the model').choices(['colipri']).default('colipri'))
     .requiredOption(
       '--weights <file>',
-      'its weights as .safetensors; the published ones are model.safetensors of microsoft/colipri on the Hugging Face Hub',
+      'its weights (.safetensors, .pth, .npz, or a folder); the published ones are model.safetensors of microsoft/colipri on the Hugging Face Hub',
     )
     .option('--config <file>', 'its architecture as JSON, if it is not the published one')
     .addOption(

@@ -4,9 +4,12 @@ import { Command, CommanderError } from 'commander'
 import { DataError } from '../data/index.js'
 import { VoxgradError } from '../engine/index.js'
 import { WeightsError } from '../models/index.js'
+import { convertCommand } from './convert.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
+import { infoCommand } from './info.js'
+import { plotCommand } from './plot.js'
 import { tuneCommand } from './tune.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -20,6 +23,9 @@ const program = new Command('voxgrad')
   .configureHelp({ showGlobalOptions: true })
   .addCommand(doctorCommand())
   .addCommand(embedCommand())
+  .addCommand(convertCommand())
+  .addCommand(infoCommand())
+  .addCommand(plotCommand())
   .addCommand(demoCommand())
   .addCommand(tuneCommand())
   .addHelpText(

@@ -1,3 +1,4 @@
+import { catmullRom } from './catmull-rom.js'
 import type { Triple } from './geometry.js'
 import type { SampledAxis } from './sampling-grid.js'
 import { axesByStride } from './strided-copy.js'
@@ -23,11 +24,25 @@ function gaussianKernel(sigma: number): Float64Array {
   return kernel.map((value) => value / sum)
 }
 
+/** Where a sample takes its value from: old voxels with their weights, those without weight left out. */
+function interpolationTaps(position: number, interpolation: 'linear' | 'cubic'): { voxel: number; share: number }[] {
+  const below = Math.floor(position)
+  const part = position - below
+  const shares = interpolation === 'linear' ? [1 - part, part] : catmullRom(part)
+  const first = interpolation === 'linear' ? below : below - 1
+  return shares.map((share, n) => ({ voxel: first + n, share })).filter(({ share }) => share !== 0)
+}
+
 /**
- * "Blur, then interpolate linearly" along one axis as a single matrix. Taps beyond an end are added to the outermost
- * voxel, which is what repeating the edge means.
+ * "Blur, then interpolate" along one axis as a single matrix. Taps beyond an end are added to the outermost voxel,
+ * which is what repeating the edge means.
  */
-function blurAndSampleMatrix(size: number, samples: SampledAxis, sigma: number): BandedMatrix {
+function blurAndSampleMatrix(
+  size: number,
+  samples: SampledAxis,
+  sigma: number,
+  interpolation: 'linear' | 'cubic',
+): BandedMatrix {
   const kernel = sigma > 0 ? gaussianKernel(sigma) : new Float64Array([1])
   const radius = (kernel.length - 1) / 2
   const clamp = (index: number) => Math.min(Math.max(index, 0), size - 1)
@@ -35,12 +50,10 @@ function blurAndSampleMatrix(size: number, samples: SampledAxis, sigma: number):
   const weights: Float64Array[] = []
   for (let n = 0; n < samples.size; n++) {
     const position = Math.min(Math.max(samples.firstIndex + n * samples.step, 0), size - 1)
-    const below = Math.floor(position)
-    const neighbours = position > below ? [below, below + 1] : [below]
-    const start = clamp(below - radius)
-    const row = new Float64Array(clamp(neighbours.at(-1)! + radius) - start + 1)
-    for (const voxel of neighbours) {
-      const share = 1 - Math.abs(position - voxel)
+    const taps = interpolationTaps(position, interpolation)
+    const start = clamp(taps[0]!.voxel - radius)
+    const row = new Float64Array(clamp(taps.at(-1)!.voxel + radius) - start + 1)
+    for (const { voxel, share } of taps) {
       for (const [tap, value] of kernel.entries()) row[clamp(voxel + tap - radius) - start]! += share * value
     }
     first[n] = start
@@ -126,14 +139,20 @@ function applyAlongAxis(source: View, axis: number, matrix: BandedMatrix): View 
 }
 
 /**
- * Gaussian smoothing with `sigmas` (voxels per axis; 0 = none, edges repeated) followed by linear interpolation at the
- * samples of `axes`. Both are separable, so each axis is one banded matrix, and every axis treated makes the next one
- * cheaper: the smoothed full-size volume never exists. Sums are float64, intermediates float32.
+ * Gaussian smoothing with `sigmas` (voxels per axis; 0 = none, edges repeated) followed by interpolation at the samples
+ * of `axes`. Both are separable, so each axis is one banded matrix, and every axis treated makes the next one cheaper:
+ * the smoothed full-size volume never exists. Sums are float64, intermediates float32.
  */
-export function blurAndSample(volume: Volume, axes: readonly SampledAxis[], sigmas: readonly number[]): View {
+export function blurAndSample(
+  volume: Volume,
+  axes: readonly SampledAxis[],
+  sigmas: readonly number[],
+  interpolation: 'linear' | 'cubic' = 'linear',
+): View {
   let view: View = volume
   for (const axis of axesByStride(volume.strides)) {
-    view = applyAlongAxis(view, axis, blurAndSampleMatrix(volume.shape[axis]!, axes[axis]!, sigmas[axis]!))
+    const matrix = blurAndSampleMatrix(volume.shape[axis], axes[axis]!, sigmas[axis]!, interpolation)
+    view = applyAlongAxis(view, axis, matrix)
   }
   return view
 }

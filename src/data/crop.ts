@@ -1,17 +1,32 @@
 import { DataError } from './errors.js'
-import { affineColumn, affineFromColumns, applyAffine, type Triple } from './geometry.js'
+import { type Axis, affineColumn, affineFromColumns, applyAffine, type Triple } from './geometry.js'
+import { recorded } from './history.js'
 import { copyStrided } from './strided-copy.js'
 import { cOrderStrides, countVoxels, type Volume, validateVolume, volumeName } from './volume.js'
 import { allocateVoxels, canHold, voxelType } from './voxels.js'
 
+/** A box of voxels: its first one, and how many along each axis. It may reach beyond the volume. */
+export interface VoxelBox {
+  first: Triple
+  size: Triple
+}
+
+/** Which end gets the voxel more of an odd number. TorchIO: 'beginning'; MONAI and fVLM: 'end'. */
+export type Surplus = 'beginning' | 'end'
+
 /**
  * Voxels to add (positive) or remove (negative) before and after an axis so that `size` becomes `target`, centred. Of
  * an odd difference the beginning gets the larger part, in both directions (TorchIO's CropOrPad; reference/colipri.md
- * section 3).
+ * section 3), unless `surplus` says otherwise.
  */
-export function cropOrPadMargins(size: number, target: number): { before: number; after: number } {
+export function cropOrPadMargins(
+  size: number,
+  target: number,
+  surplus: Surplus = 'beginning',
+): { before: number; after: number } {
   const difference = target - size
-  const before = Math.sign(difference) * Math.ceil(Math.abs(difference) / 2)
+  const half = Math.abs(difference) / 2
+  const before = Math.sign(difference) * (surplus === 'beginning' ? Math.ceil(half) : Math.floor(half))
   return { before, after: difference - before }
 }
 
@@ -20,39 +35,79 @@ export function cropOrPadMargins(size: number, target: number): { before: number
  * of the same data; padding makes a C-ordered copy of the same type. The affine moves with the first voxel.
  * Throws a DataError for a size that is not positive, or a pad value that the voxel type cannot hold.
  */
-export function cropOrPad(volume: Volume, size: Readonly<Triple>, padValue: number): Volume {
+export function cropOrPad(
+  volume: Volume,
+  size: Readonly<Triple>,
+  padValue: number,
+  surplus: Surplus = 'beginning',
+): Volume {
   validateVolume(volume)
-  const path = volumeName(volume)
-  if (size.length !== 3 || !size.every((count) => Number.isSafeInteger(count) && count >= 1)) {
-    throw new DataError(`cannot crop or pad to (${size.join(', ')}) voxels`, {
-      path,
-      remedy: 'Give three positive whole numbers',
-    })
+  checkSize(volume, size)
+  const first = volume.shape.map((count, axis) => 0 - cropOrPadMargins(count, size[axis]!, surplus).before) as Triple
+  return cutBox(volume, { first, size: [...size] }, padValue)
+}
+
+/**
+ * The volume filled up with `padValue` where it has fewer than `size` voxels, centred; larger axes stay. Errors as of
+ * `cropOrPad`.
+ */
+export function padToAtLeast(
+  volume: Volume,
+  size: Readonly<Triple>,
+  padValue: number,
+  surplus: Surplus = 'beginning',
+): Volume {
+  validateVolume(volume)
+  checkSize(volume, size)
+  const larger = volume.shape.map((count, axis) => Math.max(count, size[axis]!)) as Triple
+  return cropOrPad(volume, larger, padValue, surplus)
+}
+
+/**
+ * The voxels of a box, those beyond the volume filled with `padValue`. A box inside the volume is a view of the same
+ * data, any other a C-ordered copy of the same type. The affine moves with the first voxel.
+ * Throws a DataError for a box without voxels, or a pad value that the voxel type cannot hold.
+ */
+export function cutBox(volume: Volume, { first, size }: VoxelBox, padValue = 0): Volume {
+  validateVolume(volume)
+  checkSize(volume, size)
+  if (first.length !== 3 || !first.every(Number.isSafeInteger)) {
+    throw new DataError(`a box cannot begin at (${first.join(', ')})`, { path: volumeName(volume) })
   }
-  const margins = ([0, 1, 2] as const).map((axis) => cropOrPadMargins(volume.shape[axis], size[axis]))
-  const before = margins.map((margin) => margin.before) as Triple
-  const origin = applyAffine(volume.affine, before.map((count) => -count) as Triple)
   const affine = affineFromColumns(
     [affineColumn(volume.affine, 0), affineColumn(volume.affine, 1), affineColumn(volume.affine, 2)],
-    origin,
+    applyAffine(volume.affine, first),
   )
-  const cropped: Volume = { ...volume, shape: [...volume.shape], affine }
-  for (const axis of [0, 1, 2] as const) {
-    cropped.offset += Math.max(0, -before[axis]) * volume.strides[axis]
-    cropped.shape[axis] = Math.min(volume.shape[axis], size[axis])
-  }
-  if (cropped.shape.every((count, axis) => count === size[axis])) return cropped
+  // What the box and the volume share, in voxels of the volume.
+  const from = first.map((index) => Math.max(0, index)) as Triple
+  const shape = from.map((start, axis) => {
+    const end = Math.min(volume.shape[axis]!, first[axis]! + size[axis]!)
+    return Math.max(0, end - start)
+  }) as Triple
+  const offset = from.reduce((sum, start, axis) => sum + start * volume.strides[axis as Axis], volume.offset)
+  const history = recorded(volume, { kind: 'box', first: [...first] }, { shape: size, affine })
+  if (shape.every((count, axis) => count === size[axis])) return { ...volume, shape, offset, affine, history }
 
   const type = voxelType(volume.data)
   if (!canHold(type, padValue)) {
     throw new DataError(`the pad value ${padValue} does not fit voxels of type ${type}`, {
-      path,
+      path: volumeName(volume),
       remedy: 'Pad after conversion to float32, or choose another value',
     })
   }
   const data = allocateVoxels(type, countVoxels(size)).fill(padValue)
   const strides = cOrderStrides(size)
-  const offset = before.reduce((sum, count, axis) => sum + Math.max(0, count) * strides[axis as 0 | 1 | 2], 0)
-  copyStrided(cropped, { data, strides, offset }, cropped.shape)
-  return { ...cropped, data, shape: [...size], strides, offset: 0 }
+  if (countVoxels(shape) > 0) {
+    const to = from.reduce((sum, start, axis) => sum + (start - first[axis]!) * strides[axis as Axis], 0)
+    copyStrided({ ...volume, offset }, { data, strides, offset: to }, shape)
+  }
+  return { ...volume, data, shape: [...size], strides, offset: 0, affine, history }
+}
+
+function checkSize(volume: Volume, size: Readonly<Triple>): void {
+  if (size.length === 3 && size.every((count) => Number.isSafeInteger(count) && count >= 1)) return
+  throw new DataError(`cannot crop or pad to (${size.join(', ')}) voxels`, {
+    path: volumeName(volume),
+    remedy: 'Give three positive whole numbers',
+  })
 }

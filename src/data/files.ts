@@ -22,12 +22,15 @@ export async function readFileBytes(path: string): Promise<Uint8Array> {
  * Writes a file under a temporary name beside the target and renames it, so that no reader ever sees half a file and a
  * failure leaves the old one untouched. Throws a DataError when the file system refuses.
  */
-export async function writeFileAtomically(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
+export async function writeFileAtomically(
+  path: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`
   try {
     const file = await open(temporary, 'wx')
     try {
-      for (const chunk of chunks) await file.writeFile(chunk)
+      for await (const chunk of chunks) await file.writeFile(chunk)
     } finally {
       await file.close()
     }
@@ -35,7 +38,8 @@ export async function writeFileAtomically(path: string, chunks: Iterable<Uint8Ar
   } catch (cause) {
     // The first failure is the one to report.
     await rm(temporary, { force: true }).catch(() => undefined)
-    throw fileError('write', path, cause)
+    // What made the bytes names its own fault.
+    throw cause instanceof DataError ? cause : fileError('write', path, cause)
   }
 }
 

@@ -4,6 +4,9 @@ import { DataError } from './errors.js'
 /** Three numbers, one per array axis (i, j, k) or per patient axis (right, anterior, superior). */
 export type Triple = [number, number, number]
 
+/** An array axis (i, j, k) or a patient axis (right, anterior, superior). */
+export type Axis = 0 | 1 | 2
+
 /**
  * A 4x4 affine as 16 numbers in row-major order, as files write it: voxel index (i, j, k, 1) to millimetres
  * (right+, anterior+, superior+, 1). Plain float64 numbers: gl-matrix's default Float32Array would cost 2e-5 voxels.

@@ -1,6 +1,9 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
-export { cropOrPad, cropOrPadMargins } from './crop.js'
-export { DataError, type DataErrorOptions } from './errors.js'
+export type { NamedBytes } from './byte-source.js'
+export { cropOrPad, cropOrPadMargins, cutBox, padToAtLeast, type Surplus, type VoxelBox } from './crop.js'
+export { type AcceptableDicomIssue, acceptableDicomIssues, type DicomIssue, DicomIssueError } from './dicom/issues.js'
+export { DataError, type DataErrorOptions, NotSupportedDataError } from './errors.js'
+export { cropForeground, type ForegroundOptions, foregroundBox } from './foreground.js'
 export {
   type Affine,
   affineColumn,
@@ -10,8 +13,14 @@ export {
   multiplyAffines,
   type Triple,
 } from './geometry.js'
-export { parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
+export { type Grid, type GridChange, type GridHistory, type GridRecord, gridOf } from './history.js'
+export type { Interpolation } from './interpolate.js'
+export { type WriteMetaImageOptions, writeMetaImage } from './metaimage/write.js'
+export { type NiftiVolume, parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
 export { type WriteNiftiOptions, writeNifti } from './nifti-write.js'
+export { type WriteNrrdOptions, writeNrrd } from './nrrd/write.js'
+export { readNpy, writeNpy } from './numpy/npy.js'
+export { NpzFile, openNpz, writeNpz } from './numpy/npz.js'
 export { axisCodes, reorient } from './orientation.js'
 export {
   type EffusionOptions,
@@ -22,10 +31,23 @@ export {
 } from './phantom.js'
 export { type LungLobe, lungLobes, type PhantomLabel, phantomLabels } from './phantom-anatomy.js'
 export type { PhantomFinding } from './phantom-findings.js'
-export { writePng } from './png.js'
+export { UnsafePickleError } from './pickle/errors.js'
+export type { RgbImage } from './picture/canvas.js'
+export { writePng } from './picture/png.js'
+export { renderOrthogonalSlices, type SliceOptions } from './picture/slices.js'
+export { type IntensityWindow, type WindowPreset, windowPresets } from './picture/windows.js'
 export { type PreprocessStep, parsePreprocessSteps, preprocess, preprocessStepsSchema } from './preprocess.js'
 export { RandomStream } from './random.js'
-export { type Antialias, type ResampleOptions, resampleToSpacing } from './resample.js'
+export type { ByteInput } from './ranges.js'
+export { type ReadVolumeOptions, readVolume, readVolumeInfo, type VolumeInfo } from './read-volume.js'
+export {
+  type Antialias,
+  type ResampleOptions,
+  type ResampleToGridOptions,
+  resampleToGrid,
+  resampleToSpacing,
+} from './resample.js'
+export { type RestoreOptions, restoreGrid } from './restore.js'
 export { encodeSafetensors, type ParsedSafetensors, parseSafetensors, type SafetensorsInput } from './safetensors.js'
 export {
   type SafetensorsDtype,
@@ -35,18 +57,45 @@ export {
   toFloat32,
   toFloat64,
 } from './safetensors-dtypes.js'
-export { openSafetensors, SafetensorsFile, writeSafetensors } from './safetensors-file.js'
+export { openSafetensors, SafetensorsFile, writeSafetensors, writeSafetensorsFrom } from './safetensors-file.js'
 export { antialiasSigma, type SampledAxis, sampleAxis } from './sampling-grid.js'
+export type { SamplingRule } from './sampling-rules.js'
 export {
-  type IntensityWindow,
-  type RgbImage,
-  renderOrthogonalSlices,
-  type SliceOptions,
-  type WindowPreset,
-  windowPresets,
-} from './slices.js'
+  type EncodeBatchOptions,
+  type EncodedBatch,
+  type EncodeOptions,
+  type Encoding,
+  m3dHeaderWords,
+  parseReportSections,
+  parseVocabulary,
+  type ReportSection,
+  readTokenizer,
+  reportSection,
+  type SectionKind,
+  type SentenceSplitter,
+  type SpecialIds,
+  splitClinicalSentences,
+  splitSentences,
+  splitUpstreamSentences,
+  type TextSpan,
+  tokenizerFromJson,
+  Vocabulary,
+  type WordPieceOptions,
+  WordPieceTokenizer,
+} from './text/index.js'
+export {
+  type OpenTorchOptions,
+  openTorchCheckpoint,
+  TorchCheckpoint,
+  type TorchEntry,
+} from './torch/checkpoint.js'
+export { TorchRecord, type TorchValue } from './torch/contents.js'
 export {
   contiguous,
+  type DicomSource,
+  type MetaImageSource,
+  type NiftiSource,
+  type NrrdSource,
   spacingMm,
   type Volume,
   type VolumeSource,
@@ -55,3 +104,10 @@ export {
   voxelAt,
 } from './volume.js'
 export { type VoxelArray, type VoxelType, voxelType } from './voxels.js'
+export type { FloatDtype } from './weights/cast.js'
+export { type Conversion, type ConvertOptions, convertWeights } from './weights/convert.js'
+export { type OpenWeightsOptions, openWeights } from './weights/open.js'
+export { type Selection, selectWeights } from './weights/select.js'
+export type { WeightSource } from './weights/source.js'
+export type { WorldFrame } from './world-frames.js'
+export { writeVolume } from './write-volume.js'

@@ -1,49 +1,21 @@
 import { mat3, quat } from 'gl-matrix'
 import { NIFTI1, NIFTI2 } from 'nifti-reader-js'
 import { DataError } from './errors.js'
-import { type Affine, affineFromColumns, checkAffine, type Triple } from './geometry.js'
+import { affineFromColumns, checkAffine, type Triple } from './geometry.js'
+import { type StoredDtype, storedDtypeBytes, type VolumeHeader } from './stored-voxels.js'
+import { fortranOrderStrides, type NiftiSource } from './volume.js'
 
-/** What the rest of the reader needs of a NIfTI-1 or NIfTI-2 header, checked. */
-export interface NiftiHeader {
-  version: 1 | 2
-  littleEndian: boolean
+/** What a NIfTI-1 or NIfTI-2 header says, checked. */
+export interface NiftiHeader extends VolumeHeader {
+  source: NiftiSource
   /** True when the voxels are in a separate .img file. */
   isPair: boolean
-  /** Lengths of all axes, one to seven of them, each at least 1. */
-  shape: number[]
-  zooms: number[]
-  storedDtype: NiftiDtype
   /** Where the voxels start: in the same file, or in the .img file of a pair. */
   voxelOffset: number
-  /** Bytes of all voxels, of every time point. */
-  voxelBytes: number
-  /** 1 and 0 when the header asks for no scaling. */
-  slope: number
-  intercept: number
-  sformCode: number
-  qformCode: number
-  affine: Affine
-  description: string
 }
 
-/** Bytes per voxel of the types that are read. */
-export const niftiDtypeBytes = {
-  uint8: 1,
-  int16: 2,
-  int32: 4,
-  float32: 4,
-  float64: 8,
-  int8: 1,
-  uint16: 2,
-  uint32: 4,
-  int64: 8,
-  uint64: 8,
-} as const
-
-export type NiftiDtype = keyof typeof niftiDtypeBytes
-
 /** The datatype codes of nifti1.h. */
-export const niftiDtypeCodes: Record<NiftiDtype, number> = {
+export const niftiDtypeCodes: Record<StoredDtype, number> = {
   uint8: 2,
   int16: 4,
   int32: 8,
@@ -84,6 +56,11 @@ const QUATERNION_SLACK = { 1: 3 * 2 ** -23, 2: 3 * 2 ** -52 } as const
 /** Millimetres per header unit of length, by the lower three bits of xyzt_units: metre, millimetre, micrometre. */
 const UNIT_MM: Record<number, number> = { 1: 1000, 3: 0.001 }
 
+/** Millimetres per unit of length of an `xyzt_units` code; 1 for millimetres and for none. */
+export function niftiUnitMm(unitsCode: number): number {
+  return UNIT_MM[unitsCode & 7] ?? 1
+}
+
 /**
  * Reads and checks a header from the first bytes of an uncompressed file. `name` names the file in messages.
  *
@@ -116,7 +93,7 @@ export function parseNiftiHeader(bytes: Uint8Array, name: string): NiftiHeader {
   if (wrong >= 0) fail(`axis ${wrong} has a length of ${shape[wrong]}`)
 
   const storedDtype = dtypeOf(raw.datatypeCode, name)
-  const voxelBytes = shape.reduce((product, size) => product * size, niftiDtypeBytes[storedDtype])
+  const voxelBytes = shape.reduce((product, size) => product * size, storedDtypeBytes[storedDtype])
   if (!Number.isSafeInteger(voxelBytes)) fail(`a shape of ${shape.join(' x ')} is beyond any file`)
   const voxelOffset = raw.vox_offset
   const earliest = isPair ? 0 : FIRST_VOXEL_BYTE[version]
@@ -128,7 +105,7 @@ export function parseNiftiHeader(bytes: Uint8Array, name: string): NiftiHeader {
   const xformCode = (code: number) => (code >= 0 && code <= LAST_XFORM_CODE ? code : 0)
   const [sformCode, qformCode] = [xformCode(raw.sform_code), xformCode(raw.qform_code)]
   const zooms = raw.pixDims.slice(1, dimensions + 1).map(Math.abs)
-  const unitMm = UNIT_MM[raw.xyzt_units & 7] ?? 1
+  const unitMm = niftiUnitMm(raw.xyzt_units)
   const stored =
     sformCode > 0
       ? sformAffine(headerBytes, version, littleEndian)
@@ -138,21 +115,38 @@ export function parseNiftiHeader(bytes: Uint8Array, name: string): NiftiHeader {
   const affine = stored.map((value, index) => (index < 12 ? value * unitMm : value))
   checkAffine(affine, name)
 
+  const spatial = [0, 1, 2].map((axis) => shape[axis] ?? 1) as Triple
+  const slope = scaled ? raw.scl_slope : 1
+  const intercept = scaled && Number.isFinite(raw.scl_inter) ? raw.scl_inter : 0
   return {
-    version,
-    littleEndian,
     isPair,
-    shape,
-    zooms,
-    storedDtype,
     voxelOffset,
-    voxelBytes,
-    slope: scaled ? raw.scl_slope : 1,
-    intercept: scaled && Number.isFinite(raw.scl_inter) ? raw.scl_inter : 0,
-    sformCode,
-    qformCode,
+    shape: spatial,
     affine,
-    description: raw.description.split('\0', 1)[0]!.trim(),
+    layout: {
+      dtype: storedDtype,
+      littleEndian,
+      slope,
+      intercept,
+      strides: fortranOrderStrides(spatial),
+      volumes: shape.slice(3).reduce((product, size) => product * size, 1),
+      volumeStride: spatial[0] * spatial[1] * spatial[2],
+    },
+    source: {
+      path: name,
+      format: 'nifti',
+      version,
+      storedDtype,
+      bigEndian: !littleEndian,
+      storedShape: shape,
+      zooms,
+      sformCode,
+      qformCode,
+      unitsCode: raw.xyzt_units,
+      slope,
+      intercept,
+      description: raw.description.split('\0', 1)[0]!.trim(),
+    },
   }
 }
 
@@ -179,13 +173,13 @@ function checkMagic(header: Uint8Array, version: 1 | 2, name: string): boolean {
   })
 }
 
-function dtypeOf(code: number, name: string): NiftiDtype {
+function dtypeOf(code: number, name: string): StoredDtype {
   const entry = Object.entries(niftiDtypeCodes).find(([, known]) => known === code)
-  if (entry !== undefined) return entry[0] as NiftiDtype
+  if (entry !== undefined) return entry[0] as StoredDtype
   const refused = refusedDtypes[code]
   throw new DataError(refused === undefined ? `unknown datatype code ${code}` : `voxels of type ${refused}`, {
     path: name,
-    remedy: `Supported are ${Object.keys(niftiDtypeBytes).join(', ')}`,
+    remedy: `Supported are ${Object.keys(storedDtypeBytes).join(', ')}`,
   })
 }
 

@@ -1,9 +1,16 @@
 import { mat3 } from 'gl-matrix'
 import { DataError } from './errors.js'
-import { type Affine, affineColumn, affineFromColumns, affineSpacingMm, applyAffine, type Triple } from './geometry.js'
+import {
+  type Affine,
+  type Axis,
+  affineColumn,
+  affineFromColumns,
+  affineSpacingMm,
+  applyAffine,
+  type Triple,
+} from './geometry.js'
+import { recorded } from './history.js'
 import { type Volume, validateVolume, volumeName } from './volume.js'
-
-type Axis = 0 | 1 | 2
 
 /** For one array axis: the patient axis (0 right, 1 anterior, 2 superior) it follows, and in which direction. */
 interface AxisDirection {
@@ -96,6 +103,17 @@ export function reorient(volume: Volume, codes: string): Volume {
     const wanted = LETTERS[patientAxis]!.indexOf(letter) === 1 ? 1 : -1
     return { axis, flip: current[axis]!.sign !== wanted }
   })
+  const axes = moves.map(({ axis }) => axis) as Triple
+  const flipped = moves.map(({ flip }) => flip) as [boolean, boolean, boolean]
+  return rearranged(volume, axes, flipped)
+}
+
+/**
+ * The volume with array axes in another order and direction: new axis n is the old axis `axes[n]`, reversed where
+ * `flipped[n]`. A view.
+ */
+export function rearranged(volume: Volume, axes: Readonly<Triple>, flipped: readonly boolean[]): Volume {
+  const moves = axes.map((axis, n) => ({ axis: axis as Axis, flip: flipped[n]! }))
   // The voxel that becomes (0, 0, 0): the far end of every flipped axis.
   const corner: Triple = [0, 0, 0]
   for (const { axis, flip } of moves) if (flip) corner[axis] = volume.shape[axis] - 1
@@ -107,11 +125,18 @@ export function reorient(volume: Volume, codes: string): Volume {
     Triple,
     Triple,
   ]
+  const shape = oriented(volume.shape, (size) => size)
+  const affine = affineFromColumns(steps, applyAffine(volume.affine, corner))
   return {
     ...volume,
-    shape: oriented(volume.shape, (size) => size),
+    shape,
     strides: oriented(volume.strides, (stride) => -stride),
     offset: volume.offset + corner.reduce((sum, index, axis) => sum + index * volume.strides[axis as Axis], 0),
-    affine: affineFromColumns(steps, applyAffine(volume.affine, corner)),
+    affine,
+    history: recorded(
+      volume,
+      { kind: 'orient', axes: [...axes], flipped: [...flipped] as [boolean, boolean, boolean] },
+      { shape, affine },
+    ),
   }
 }

@@ -1,11 +1,14 @@
 import { z } from 'zod'
-import { cropOrPad } from './crop.js'
+import { cropOrPad, padToAtLeast, type Surplus } from './crop.js'
 import { DataError } from './errors.js'
+import { cropForeground } from './foreground.js'
 import type { Triple } from './geometry.js'
+import type { Interpolation } from './interpolate.js'
 import { areAxisCodes, reorient } from './orientation.js'
 import { type Antialias, resampleToSpacing } from './resample.js'
+import type { SamplingRule } from './sampling-rules.js'
 import { contiguous, type Volume } from './volume.js'
-import { allocateVoxels, canHold, type VoxelType, voxelType } from './voxels.js'
+import { allocateVoxels, canHold, type VoxelArray, type VoxelType, voxelType } from './voxels.js'
 
 /** One step from a scan to a network's input. A list of them is plain JSON and describes a model's preprocessing. */
 export type PreprocessStep =
@@ -15,7 +18,8 @@ export type PreprocessStep =
   | {
       kind: 'resample'
       spacingMm: Triple
-      interpolation?: 'linear' | 'nearest' | undefined
+      interpolation?: Interpolation | undefined
+      rule?: SamplingRule | undefined
       antialias?: Antialias | undefined
       roundTowardZero?: boolean | undefined
     }
@@ -26,10 +30,24 @@ export type PreprocessStep =
    */
   | { kind: 'scale'; from: [number, number]; to: [number, number] }
   /** Centred cut or fill to a number of voxels (see `cropOrPad`). */
-  | { kind: 'cropOrPad'; size: Triple; value: number }
+  | { kind: 'cropOrPad'; size: Triple; value: number; surplus?: Surplus | undefined }
+  /** Fill to at least a number of voxels (see `padToAtLeast`). */
+  | { kind: 'padToAtLeast'; size: Triple; value: number; surplus?: Surplus | undefined }
+  /** Cut to the voxels above a value (see `cropForeground`). */
+  | {
+      kind: 'cropForeground'
+      above?: number | undefined
+      margin?: Triple | undefined
+      rule?: 'monai' | 'fvlm' | undefined
+    }
 
 const triple = (item: z.ZodNumber) => z.tuple([item, item, item])
 const interval = z.tuple([z.number(), z.number()])
+const filling = {
+  size: triple(z.number().int().positive()),
+  value: z.number(),
+  surplus: z.enum(['beginning', 'end']).optional(),
+}
 const ends = 'the ends of an interval must differ'
 
 /** Checks a list of steps that comes from JSON. */
@@ -42,7 +60,8 @@ export const preprocessStepsSchema: z.ZodType<PreprocessStep[]> = z.array(
     z.strictObject({
       kind: z.literal('resample'),
       spacingMm: triple(z.number().positive()),
-      interpolation: z.enum(['linear', 'nearest']).optional(),
+      interpolation: z.enum(['linear', 'nearest', 'cubic']).optional(),
+      rule: z.enum(['torchio', 'monai', 'fvlm']).optional(),
       antialias: z.union([z.literal(false), z.literal('sampled-gaussian')]).optional(),
       roundTowardZero: z.boolean().optional(),
     }),
@@ -54,10 +73,13 @@ export const preprocessStepsSchema: z.ZodType<PreprocessStep[]> = z.array(
       from: interval.refine(([low, high]) => low !== high, ends),
       to: interval,
     }),
+    z.strictObject({ kind: z.literal('cropOrPad'), ...filling }),
+    z.strictObject({ kind: z.literal('padToAtLeast'), ...filling }),
     z.strictObject({
-      kind: z.literal('cropOrPad'),
-      size: triple(z.number().int().positive()),
-      value: z.number(),
+      kind: z.literal('cropForeground'),
+      above: z.number().optional(),
+      margin: triple(z.number().int().nonnegative()).optional(),
+      rule: z.enum(['monai', 'fvlm']).optional(),
     }),
   ]),
 )
@@ -87,32 +109,48 @@ function applyStep(volume: Volume, step: PreprocessStep): Volume {
     case 'orient':
       return reorient(volume, step.codes)
     case 'resample': {
-      const { spacingMm, interpolation = 'linear', antialias = false, roundTowardZero = false } = step
-      return resampleToSpacing(volume, spacingMm, { interpolation, antialias, roundTowardZero })
+      const { spacingMm, interpolation = 'linear', rule = 'torchio', antialias = false, roundTowardZero = false } = step
+      return resampleToSpacing(volume, spacingMm, { interpolation, rule, antialias, roundTowardZero })
     }
     case 'clamp':
       return clamp(volume, step.min, step.max)
-    case 'scale': {
-      const slope = (step.to[1] - step.to[0]) / (step.from[1] - step.from[0])
-      const intercept = step.to[0] - step.from[0] * slope
-      return mapValues(volume, 'float32', (value) => value * slope + intercept)
-    }
+    case 'scale':
+      return scale(volume, step.from, step.to)
     case 'cropOrPad':
-      return cropOrPad(volume, step.size, step.value)
+      return cropOrPad(volume, step.size, step.value, step.surplus)
+    case 'padToAtLeast':
+      return padToAtLeast(volume, step.size, step.value, step.surplus)
+    case 'cropForeground': {
+      const { above = 0, margin = [0, 0, 0], rule = 'monai' } = step
+      return cropForeground(volume, { above, margin, rule })
+    }
   }
 }
 
-/** Integers stay integers when their type can hold both limits. */
+/** Integers stay integers when their type can hold both limits. NaN stays. */
 function clamp(volume: Volume, min: number, max: number): Volume {
   const type = voxelType(volume.data)
   const keepsType = canHold(type, min) && canHold(type, max)
-  return mapValues(volume, keepsType ? type : 'float32', (value) => Math.min(Math.max(value, min), max))
+  return mapped(volume, keepsType ? type : 'float32', (from, to) => {
+    for (let n = 0; n < to.length; n++) {
+      const value = from[n]!
+      to[n] = value < min ? min : value > max ? max : value
+    }
+  })
 }
 
-/** A C-ordered volume of the results of `map`. NaN reaches it like any value. */
-function mapValues(volume: Volume, type: VoxelType, map: (value: number) => number): Volume {
+function scale(volume: Volume, from: readonly [number, number], to: readonly [number, number]): Volume {
+  const slope = (to[1] - to[0]) / (from[1] - from[0])
+  const intercept = to[0] - from[0] * slope
+  return mapped(volume, 'float32', (values, results) => {
+    for (let n = 0; n < results.length; n++) results[n] = values[n]! * slope + intercept
+  })
+}
+
+/** A C-ordered volume whose voxels `fill` computes from those of the volume, one by one. */
+function mapped(volume: Volume, type: VoxelType, fill: (from: VoxelArray, to: VoxelArray) => void): Volume {
   const { data: from, ...rest } = contiguous(volume)
   const data = allocateVoxels(type, from.length)
-  for (let n = 0; n < data.length; n++) data[n] = map(from[n]!)
+  fill(from, data)
   return { ...rest, data }
 }

@@ -1,32 +1,47 @@
 import { blurAndSample } from './antialias.js'
+import { linearPositions, linearTable, nearestTable, pickByTables, sampleByTables } from './axis-tables.js'
 import { DataError } from './errors.js'
-import type { Triple } from './geometry.js'
-import { sampleAlongLines } from './interpolate.js'
-import { antialiasSigma, resampledAffine, sampleAxis } from './sampling-grid.js'
+import { type Affine, type Axis, checkAffine, type Triple } from './geometry.js'
+import { type Grid, gridOf, recorded } from './history.js'
+import { type Interpolation, sampleAlongLines } from './interpolate.js'
+import { antialiasSigma } from './sampling-grid.js'
+import { type SampledGrid, type SamplingRule, sampledGrid } from './sampling-rules.js'
 import { cOrderStrides, contiguous, countVoxels, spacingMm, type Volume, validateVolume, volumeName } from './volume.js'
-import { allocateVoxels, isIntegerType, voxelType } from './voxels.js'
+import { allocateVoxels, canHold, isIntegerType, type VoxelType, voxelType } from './voxels.js'
 
 export interface ResampleOptions {
-  /** 'linear' (default) blends the eight neighbours; 'nearest' copies one and suits label maps. */
-  interpolation?: 'linear' | 'nearest'
+  /**
+   * 'linear' (default) blends the eight neighbours; 'nearest' copies one and suits label maps; 'cubic' is the
+   * Catmull-Rom spline (see `catmullRom`).
+   */
+  interpolation?: Interpolation
+  /** Whose arithmetic places the new grid. Default 'torchio'. */
+  rule?: SamplingRule
   /** Gaussian smoothing of the axes that lose resolution, before they are sampled. Default false. */
   antialias?: Antialias
   /**
    * How ITK, and with it TorchIO, treats integer images: the result keeps the integer type, each value truncated toward
-   * zero. Without it linear results are float32. Float volumes are not affected. Default false.
+   * zero. Without it linear and cubic results are float32. Float volumes are not affected. Default false.
    */
   roundTowardZero?: boolean
 }
 
 export type Antialias = false | 'sampled-gaussian'
 
+export interface ResampleToGridOptions {
+  /** As of `ResampleOptions`. Default 'linear'. */
+  interpolation?: Interpolation
+  /** The value of voxels outside the volume. Default: its edge, repeated. */
+  outside?: number
+}
+
 /** 16 GiB of float32: past any scan, and past what a typed array can have. */
 const MOST_VOXELS = 2 ** 32 - 1
 
 /**
- * Resamples to another voxel spacing: same directions, same centre, sizes by `sampleAxis`, edges repeated. Returns a
- * C-ordered volume, float32 for linear interpolation (computed in float64), or of the input's type for 'nearest' and
- * for integers with `roundTowardZero`.
+ * Resamples to another voxel spacing along the volume's own axes; `rule` decides about size and place, edges are
+ * repeated. Returns a C-ordered volume: float32 (computed in float64), or the input's type for 'nearest' and for
+ * integers with `roundTowardZero`.
  *
  * Throws a DataError for a spacing that is not positive, and for an axis that would have no voxel left.
  */
@@ -35,7 +50,7 @@ export function resampleToSpacing(
   newSpacingMm: Readonly<Triple>,
   options: ResampleOptions = {},
 ): Volume {
-  const { interpolation = 'linear', antialias = false, roundTowardZero = false } = options
+  const { interpolation = 'linear', rule = 'torchio', antialias = false, roundTowardZero = false } = options
   validateVolume(volume)
   const path = volumeName(volume)
   if (newSpacingMm.length !== 3 || !newSpacingMm.every((mm) => Number.isFinite(mm) && mm > 0)) {
@@ -47,33 +62,80 @@ export function resampleToSpacing(
   if (interpolation === 'nearest' && antialias) {
     throw new DataError("antialias 'sampled-gaussian' makes no sense with nearest-neighbour interpolation", { path })
   }
-  const oldSpacing = spacingMm(volume)
-  const axes = volume.shape.map((size, axis) => sampleAxis(size, oldSpacing[axis]!, newSpacingMm[axis]!))
-  const shape = axes.map((axis) => axis.size) as Triple
-  const thin = shape.findIndex((size) => size < 1)
-  if (thin >= 0) {
-    const lengthMm = volume.shape[thin]! * oldSpacing[thin]!
-    throw new DataError(`axis ${thin} is ${lengthMm} mm long, less than one voxel of ${newSpacingMm[thin]} mm`, {
-      path,
-    })
+  const grid = sampledGrid(rule, volume, newSpacingMm)
+  checkGrid(volume, grid, newSpacingMm)
+  const type = resultType(volume, interpolation, roundTowardZero)
+  const resampled = onGrid(volume, grid)
+  if (antialias || interpolation === 'cubic') {
+    const sigmas = spacingMm(volume).map((mm, axis) => (antialias ? antialiasSigma(mm, newSpacingMm[axis]!) : 0))
+    const method = interpolation === 'cubic' ? 'cubic' : 'linear'
+    return contiguous({ ...resampled, ...blurAndSample(volume, grid.axes, sigmas, method) }, type)
   }
-  if (countVoxels(shape) > MOST_VOXELS) {
-    throw new DataError(`${newSpacingMm.join(' x ')} mm voxels would give a volume of ${shape.join(' x ')}`, {
-      path,
-      remedy: 'Is the spacing in millimetres?',
-    })
+  resampled.data = allocateVoxels(type, countVoxels(grid.shape))
+  if (rule === 'torchio') sampleAlongLines(volume, resampled, { interpolation })
+  else {
+    const table = (n: Axis) => {
+      const [axis, size, stride] = [grid.axes[n], volume.shape[n], volume.strides[n]]
+      if (interpolation === 'nearest') return nearestTable(axis, rule, size, stride)
+      return linearTable(linearPositions(axis, rule), size, stride)
+    }
+    const fill = interpolation === 'nearest' ? pickByTables : sampleByTables
+    fill(volume, resampled, [table(0), table(1), table(2)])
   }
-
-  const storedType = voxelType(volume.data)
-  const keepsType = interpolation === 'nearest' || (roundTowardZero && isIntegerType(storedType))
-  const type = keepsType ? storedType : 'float32'
-  const affine = resampledAffine(volume.affine, volume.shape, shape, newSpacingMm)
-  const resampled = { ...volume, shape, strides: cOrderStrides(shape), offset: 0, affine }
-  if (antialias) {
-    const sigmas = oldSpacing.map((mm, axis) => antialiasSigma(mm, newSpacingMm[axis]!))
-    return contiguous({ ...resampled, ...blurAndSample(volume, axes, sigmas) }, type)
-  }
-  resampled.data = allocateVoxels(type, countVoxels(shape))
-  sampleAlongLines(volume, resampled, interpolation)
   return resampled
+}
+
+/**
+ * Resamples onto any grid, such as that of another volume: each new voxel takes the value at its place in the patient.
+ * Returns a C-ordered volume of the types of `resampleToSpacing`. Throws a DataError for a grid that is none, and for an
+ * `outside` that the voxel type cannot hold.
+ */
+export function resampleToGrid(volume: Volume, grid: Grid, options: ResampleToGridOptions = {}): Volume {
+  const { interpolation = 'linear', outside } = options
+  validateVolume(volume)
+  const path = volumeName(volume)
+  if (grid.shape.length !== 3 || !grid.shape.every((size) => Number.isSafeInteger(size) && size >= 1)) {
+    throw new DataError(`cannot resample to a shape of (${grid.shape.join(', ')})`, { path })
+  }
+  checkAffine(grid.affine, path)
+  checkCount(volume, grid.shape)
+  const type = resultType(volume, interpolation, false)
+  if (outside !== undefined && !canHold(type, outside)) {
+    throw new DataError(`the value ${outside} for voxels outside does not fit voxels of type ${type}`, { path })
+  }
+  const resampled = onGrid(volume, grid)
+  resampled.data = allocateVoxels(type, countVoxels(grid.shape))
+  sampleAlongLines(volume, resampled, { interpolation, outside })
+  return resampled
+}
+
+/** The volume's properties on another grid; its voxels are still to come. */
+function onGrid(volume: Volume, grid: Grid): Volume {
+  const { shape, affine } = gridOf(grid) as { shape: Triple; affine: Affine }
+  const history = recorded(volume, { kind: 'resample' }, { shape, affine })
+  return { ...volume, shape, affine, strides: cOrderStrides(shape), offset: 0, history }
+}
+
+function resultType(volume: Volume, interpolation: Interpolation, roundTowardZero: boolean): VoxelType {
+  const stored = voxelType(volume.data)
+  return interpolation === 'nearest' || (roundTowardZero && isIntegerType(stored)) ? stored : 'float32'
+}
+
+function checkGrid(volume: Volume, { shape }: SampledGrid, newSpacingMm: Readonly<Triple>): void {
+  const thin = shape.findIndex((size) => !(size >= 1))
+  if (thin >= 0) {
+    const lengthMm = volume.shape[thin]! * spacingMm(volume)[thin]!
+    throw new DataError(`axis ${thin} is ${lengthMm} mm long, less than one voxel of ${newSpacingMm[thin]} mm`, {
+      path: volumeName(volume),
+    })
+  }
+  checkCount(volume, shape)
+}
+
+function checkCount(volume: Volume, shape: Readonly<Triple>): void {
+  if (countVoxels(shape) <= MOST_VOXELS) return
+  throw new DataError(`the result would be a volume of ${shape.join(' x ')} voxels`, {
+    path: volumeName(volume),
+    remedy: 'Is the spacing in millimetres?',
+  })
 }

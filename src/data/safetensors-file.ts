@@ -1,19 +1,20 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import type { ByteSource } from './byte-source.js'
 import { DataError } from './errors.js'
-import { fileError, writeFileAtomically } from './files.js'
+import { writeFileAtomically } from './files.js'
+import { type ByteInput, readRange, withSource } from './ranges.js'
 import {
   encodeSafetensors,
   LENGTH_BYTES,
   parseSafetensorsHeader,
+  planSafetensors,
   type SafetensorsIndex,
   type SafetensorsInput,
   safetensorsEntry,
   safetensorsHeaderLength,
+  tensorBytes,
 } from './safetensors.js'
 import { type SafetensorsHeader, type SafetensorsTensor, tensorArrayFromBytes } from './safetensors-dtypes.js'
-
-/** Most file systems and libuv read less than 2 GiB at once. */
-const MOST_BYTES_PER_READ = 2 ** 30
+import { shapeText } from './shape.js'
 
 /** An open safetensors file. Only the header is in memory; each `read` fetches the bytes of one tensor. */
 export class SafetensorsFile {
@@ -23,7 +24,7 @@ export class SafetensorsFile {
   /** Use `openSafetensors`. */
   constructor(
     readonly path: string,
-    private readonly file: FileHandle,
+    private readonly source: ByteSource,
     private readonly index: SafetensorsIndex,
     private readonly dataStart: number,
   ) {
@@ -57,12 +58,12 @@ export class SafetensorsFile {
     if (target.length !== end - begin) {
       throw new DataError(`tensor '${name}' has ${end - begin} bytes, the target ${target.length}`, { path: this.path })
     }
-    await readFully(this.file, target, this.dataStart + begin, this.path)
+    await this.source.read(this.dataStart + begin, target)
   }
 
   /** Closes the file; reads that are under way finish first. */
   async close(): Promise<void> {
-    await this.file.close()
+    await this.source[Symbol.asyncDispose]()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -74,26 +75,15 @@ export class SafetensorsFile {
  * Opens a safetensors file and reads its header. Close it when done, or declare it with `await using`.
  * Throws a DataError for any violation of the format (see `parseSafetensorsHeader`).
  */
-export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  let file: FileHandle
-  try {
-    file = await open(path, 'r')
-  } catch (cause) {
-    throw fileError('read', path, cause)
-  }
-  try {
-    const { size } = await file.stat()
-    const start = new Uint8Array(Math.min(LENGTH_BYTES, size))
-    await readFully(file, start, 0, path)
-    const header = new Uint8Array(safetensorsHeaderLength(start, size, path))
-    await readFully(file, header, LENGTH_BYTES, path)
+export async function openSafetensors(input: ByteInput): Promise<SafetensorsFile> {
+  return await withSource(input, async (source) => {
+    const { name: path } = source
+    const start = await readRange(source, 0, Math.min(LENGTH_BYTES, source.size))
+    const header = await readRange(source, LENGTH_BYTES, safetensorsHeaderLength(start, source.size, path))
     const dataStart = LENGTH_BYTES + header.length
-    const index = parseSafetensorsHeader(header, size - dataStart, path)
-    return new SafetensorsFile(path, file, index, dataStart)
-  } catch (error) {
-    await file.close()
-    throw error
-  }
+    const index = parseSafetensorsHeader(header, source.size - dataStart, path)
+    return new SafetensorsFile(path, source, index, dataStart)
+  })
 }
 
 /**
@@ -108,14 +98,28 @@ export async function writeSafetensors(
   await writeFileAtomically(path, encodeSafetensors(tensors, metadata))
 }
 
-async function readFully(file: FileHandle, target: Uint8Array, position: number, path: string): Promise<void> {
-  let done = 0
-  while (done < target.length) {
-    const piece = target.subarray(done, done + MOST_BYTES_PER_READ)
-    const { bytesRead } = await file.read(piece, 0, piece.length, position + done).catch((cause: unknown) => {
-      throw fileError('read', path, cause)
-    })
-    if (bytesRead === 0) throw new DataError(`the file ends at byte ${position + done}`, { path })
-    done += bytesRead
+/**
+ * The same for tensors that are made or fetched one at a time: `read` is asked for each in the order of the file, so that
+ * only one is in memory. Throws a DataError when a tensor is not what its header promised.
+ */
+export async function writeSafetensorsFrom(
+  path: string,
+  headers: ReadonlyMap<string, SafetensorsHeader>,
+  read: (name: string) => Promise<SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const { start, names } = planSafetensors(headers, metadata)
+  async function* pieces() {
+    yield start
+    for (const name of names) {
+      const tensor = await read(name)
+      const { dtype, shape } = headers.get(name)!
+      if (tensor.dtype !== dtype || shapeText(tensor.shape) !== shapeText(shape)) {
+        const got = `${tensor.dtype} ${shapeText(tensor.shape)}`
+        throw new DataError(`was announced as ${dtype} ${shapeText(shape)} and is ${got}`, { path: `tensor '${name}'` })
+      }
+      yield tensorBytes(name, tensor)
+    }
   }
+  await writeFileAtomically(path, pieces())
 }

@@ -9,6 +9,7 @@ import {
   safetensorsRank,
   tensorArrayFromBytes,
 } from './safetensors-dtypes.js'
+import { elementCount, shapeText } from './shape.js'
 import { findDuplicateKey } from './strict-json.js'
 
 /** Where a tensor lies: bytes `begin` to `end` (exclusive) of the data after the header. */
@@ -129,7 +130,7 @@ function checkEntry(name: string, value: unknown, fail: Fail): SafetensorsEntry 
   if (!Array.isArray(range) || range.length !== 2 || !range.every(isCount) || range[0]! > range[1]!) {
     return fail(`the data_offsets of tensor '${name}' are not two positions in order`)
   }
-  const bytes = shape.reduce((product: number, size: number) => product * size, safetensorsItemBytes(dtype))
+  const bytes = elementCount(shape) * safetensorsItemBytes(dtype)
   const [begin, end] = range as [number, number]
   if (bytes !== end - begin) {
     return fail(`tensor '${name}' of shape [${shape.join(', ')}] and type ${dtype} cannot have ${end - begin} bytes`)
@@ -169,41 +170,55 @@ export function parseSafetensors(bytes: Uint8Array, path = 'safetensors bytes'):
   }
 }
 
+/** The start of a file, and the names of its tensors in the order in which their bytes follow. */
+export interface SafetensorsPlan {
+  readonly start: Uint8Array
+  readonly names: readonly string[]
+}
+
 /**
- * The file for some tensors as a list of pieces to be written one after the other; tensor pieces are views, not copies.
- * Canonical, so equal contents give equal bytes: widest dtype first and then by name (as the Rust library sorts),
- * metadata by name, data aligned to 8 bytes. Throws a DataError for a tensor that contradicts its own shape or dtype.
+ * Lays out a file. Canonical, so equal contents give equal bytes: widest dtype first and then by name (as the Rust library
+ * sorts), metadata by name, data aligned to 8 bytes. Throws a DataError for names and shapes that cannot be written.
  */
-export function encodeSafetensors(
-  tensors: SafetensorsInput,
+export function planSafetensors(
+  headers: ReadonlyMap<string, SafetensorsHeader>,
   metadata: Readonly<Record<string, string>> = {},
-): Uint8Array[] {
-  const entries = [...(tensors instanceof Map ? tensors.entries() : Object.entries(tensors))] as [
-    string,
-    SafetensorsTensor,
-  ][]
-  entries.sort(
+): SafetensorsPlan {
+  const entries = [...headers].sort(
     ([nameA, a], [nameB, b]) => safetensorsRank(a.dtype) - safetensorsRank(b.dtype) || compareText(nameA, nameB),
   )
   const header: [string, unknown][] = []
   const sortedMetadata = Object.entries(metadata).sort(([a], [b]) => compareText(a, b))
   if (sortedMetadata.length > 0) header.push([METADATA_KEY, Object.fromEntries(sortedMetadata)])
-  const pieces: Uint8Array[] = []
   let position = 0
-  for (const [name, tensor] of entries) {
-    checkTensor(name, tensor)
-    const { dtype, shape, data } = tensor
-    pieces.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    header.push([name, { dtype, shape, data_offsets: [position, position + data.byteLength] }])
-    position += data.byteLength
+  for (const [name, { dtype, shape }] of entries) {
+    const end = position + checkedByteLength(name, dtype, shape)
+    header.push([name, { dtype, shape, data_offsets: [position, end] }])
+    position = end
   }
   // Joined by hand: an object would move names that look like numbers to the front.
   const json = `{${header.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`
   const text = new TextEncoder().encode(json)
+  if (text.length > MOST_HEADER_BYTES)
+    throw new DataError(`a header of ${text.length} bytes exceeds the format's limit`)
   const start = new Uint8Array(LENGTH_BYTES + Math.ceil(text.length / 8) * 8).fill(0x20, LENGTH_BYTES)
   new DataView(start.buffer).setBigUint64(0, BigInt(start.length - LENGTH_BYTES), true)
   start.set(text, LENGTH_BYTES)
-  return [start, ...pieces]
+  return { start, names: entries.map(([name]) => name) }
+}
+
+/**
+ * The canonical file for some tensors as a list of pieces to be written one after the other; tensor pieces are views, not
+ * copies. Throws a DataError for a tensor that contradicts its own shape or dtype.
+ */
+export function encodeSafetensors(
+  tensors: SafetensorsInput,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
+  const map: ReadonlyMap<string, SafetensorsTensor> =
+    tensors instanceof Map ? tensors : new Map(Object.entries(tensors))
+  const { start, names } = planSafetensors(map, metadata)
+  return [start, ...names.map((name) => tensorBytes(name, map.get(name)!))]
 }
 
 /** By code point, which is the order of the UTF-8 bytes that Rust compares. */
@@ -216,16 +231,25 @@ function compareText(a: string, b: string): number {
   return pointsA.length - pointsB.length
 }
 
-function checkTensor(name: string, { dtype, shape, data }: SafetensorsTensor): void {
+function checkedByteLength(name: string, dtype: SafetensorsDtype, shape: readonly number[]): number {
   const path = `tensor '${name}'`
   if (name === METADATA_KEY) throw new DataError('this name is reserved for metadata', { path })
   if (!isSafetensorsDtype(dtype)) throw new DataError(`dtype ${dtype} is not supported`, { path })
-  const expected: SafetensorsDtype = dtype
-  if (!(data instanceof safetensorsArrays[expected])) {
-    throw new DataError(`${dtype} data must be in a ${safetensorsArrays[expected].name}`, { path })
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    throw new DataError(`shape ${shapeText(shape)} is not a list of lengths`, { path })
   }
-  const count = shape.reduce((product, size) => product * size, 1)
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || count !== data.length) {
-    throw new DataError(`shape [${shape.join(', ')}] does not fit ${data.length} values`, { path })
+  return elementCount(shape) * safetensorsItemBytes(dtype)
+}
+
+/** The bytes of a tensor, as a view. Throws a DataError when it contradicts its own shape or dtype. */
+export function tensorBytes(name: string, { dtype, shape, data }: SafetensorsTensor): Uint8Array {
+  const path = `tensor '${name}'`
+  const bytes = checkedByteLength(name, dtype, shape)
+  if (!(data instanceof safetensorsArrays[dtype])) {
+    throw new DataError(`${dtype} data must be in a ${safetensorsArrays[dtype].name}`, { path })
   }
+  if (data.byteLength !== bytes) {
+    throw new DataError(`shape ${shapeText(shape)} does not fit ${data.length} values`, { path })
+  }
+  return new Uint8Array(data.buffer, data.byteOffset, bytes)
 }

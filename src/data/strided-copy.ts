@@ -1,4 +1,4 @@
-import type { Triple } from './geometry.js'
+import type { Axis, Triple } from './geometry.js'
 import type { VoxelArray } from './voxels.js'
 
 /** Where the elements of a three-dimensional array lie inside a flat one. */
@@ -12,8 +12,9 @@ export interface StridedArray {
 const TILE = 32
 
 /** Array axes from the widest to the narrowest step in memory: the order in which nested loops should run. */
-export function axesByStride(strides: Readonly<Triple>): [number, number, number] {
-  return [0, 1, 2].sort((a, b) => Math.abs(strides[b]!) - Math.abs(strides[a]!)) as [number, number, number]
+export function axesByStride(strides: Readonly<Triple>): [Axis, Axis, Axis] {
+  const axes: [Axis, Axis, Axis] = [0, 1, 2]
+  return axes.sort((a, b) => Math.abs(strides[b]) - Math.abs(strides[a]))
 }
 
 /**

@@ -1,28 +1,62 @@
 import { DataError } from './errors.js'
 import { type Affine, affineSpacingMm, checkAffine, type Triple } from './geometry.js'
+import type { GridHistory } from './history.js'
 import { copyStrided } from './strided-copy.js'
 import { allocateVoxels, type VoxelArray, type VoxelType, voxelType } from './voxels.js'
 
-/** What the file said, kept for provenance and for decisions that depend on the stored type. */
-export interface VolumeSource {
+/** What every file says. */
+interface SourceCommon {
   /** Path, or the name that the caller gave to bytes. */
   path: string
-  format: 'nifti'
-  version: 1 | 2
   /** The type in the file, before any scaling: 'int16', 'float64', 'int64', ... */
   storedDtype: string
   bigEndian: boolean
   /** All axes of the file, the fourth and later ones included. */
   storedShape: number[]
-  /** Header spacings of all axes, in the header's own units. */
+  /** Spacings of all axes as the file states them, in its own units; NaN where it states none. */
   zooms: number[]
-  sformCode: number
-  qformCode: number
   /** value = stored x slope + intercept; 1 and 0 where the header asks for no scaling. */
   slope: number
   intercept: number
   description: string
 }
+
+export interface NiftiSource extends SourceCommon {
+  format: 'nifti'
+  version: 1 | 2
+  sformCode: number
+  qformCode: number
+  /** `xyzt_units`: the unit of length in the lower three bits, that of time in the next three. */
+  unitsCode: number
+}
+
+export interface NrrdSource extends SourceCommon {
+  format: 'nrrd'
+  /** The world frame of the header, or the one that the caller chose: 'left-posterior-superior', ... */
+  space: string
+  /** The `key:=value` pairs. */
+  keyValues: Record<string, string>
+}
+
+export interface MetaImageSource extends SourceCommon {
+  format: 'metaimage'
+}
+
+export interface DicomSource extends SourceCommon {
+  format: 'dicom'
+  modality: string
+  studyInstanceUid: string
+  seriesInstanceUid: string
+  frameOfReferenceUid: string
+  seriesDescription: string
+  /** Files of the series, in the order of the third array axis. */
+  files: string[]
+  /** What was wrong and let pass on the caller's word: names of `DicomIssue`. */
+  accepted: string[]
+}
+
+/** What the file said, kept for provenance and for decisions that depend on the stored type. */
+export type VolumeSource = NiftiSource | NrrdSource | MetaImageSource | DicomSource
 
 /**
  * A three-dimensional image on a regular grid, as a view into an array.
@@ -41,6 +75,8 @@ export interface Volume {
   /** Voxel index to RAS+ millimetres, 16 numbers, row-major. */
   affine: Affine
   source?: VolumeSource
+  /** What has been done to its grid since it was read (see `restoreGrid`). */
+  history?: GridHistory
 }
 
 /** Strides of a C-ordered array (last axis fastest), in elements. */

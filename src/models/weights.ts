@@ -5,7 +5,7 @@ import { permute } from '../kernels/layout/index.js'
 import { randomNormal, randomUniform, truncatedNormal } from '../kernels/random/index.js'
 import type { Parameter, ParameterScope } from './layers/parameter.js'
 
-/** Where tensors come from: a safetensors file, or anything alike. */
+/** Where tensors come from: what `openWeights` of the data layer opens, or anything alike. */
 export interface WeightSource {
   /** Shown in messages. */
   readonly path: string

@@ -170,6 +170,48 @@ describe('voxgrad embed', () => {
   })
 })
 
+describe('voxgrad convert', () => {
+  const checkpoint = join(root, 'test/golden/cases/torch-checkpoints/checkpoint_7.pth')
+
+  it('turns a training checkpoint into the weights of its model, and lists them', async () => {
+    const out = join(folder, 'model.safetensors')
+    const some = ['--include', 'model.*', '--strip-prefix', 'model.', '--exclude', '*_queue', '--dtype', 'f16']
+    const { code, stdout, stderr } = await voxgrad('convert', checkpoint, out, ...some)
+    expect(code).toBe(0)
+    expect(stdout).toContain('365 tensors')
+    expect(stdout).toMatch(/^F16 {2}\[\] +temp$/m)
+    expect(stderr).toContain('shared memory and were written separately')
+    await using file = await openSafetensors(out)
+    expect(file.header('temp')).toEqual({ dtype: 'F16', shape: [] })
+  })
+
+  it('reports as JSON, and renames', async () => {
+    const out = join(folder, 'model.npz')
+    const some = ['--include', 'model.temp', '--rename', 'temp=t', '--rename', 'model.=m/']
+    const { code, stdout } = await voxgrad('convert', checkpoint, out, ...some, '--json')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      output: out,
+      bytes: 4,
+      tensors: [{ name: 'm/t', dtype: 'F32', shape: [] }],
+    })
+  })
+
+  it('refuses hostile files in one line that names what they call', async () => {
+    const hostile = join(root, 'test/golden/cases/torch-checkpoints/malicious-zip.pth')
+    const { code, stderr } = await voxgrad('convert', hostile, join(folder, 'out.npz'))
+    expect(code).toBe(1)
+    expect(stderr.split('\n')).toHaveLength(1)
+    expect(stderr).toContain('posix.system')
+  })
+
+  it('exits 2 on wrong usage', async () => {
+    expect((await voxgrad('convert', checkpoint)).code).toBe(2)
+    expect((await voxgrad('convert', checkpoint, 'out.npz', '--rename', 'x')).code).toBe(2)
+    expect((await voxgrad('convert', checkpoint, 'out.npz', '--dtype', 'f8')).code).toBe(2)
+  })
+})
+
 describe('voxgrad demo', () => {
   it('makes a scan, a picture and an embedding, and says that the weights are random', async () => {
     const out = join(folder, 'demo')

@@ -248,6 +248,31 @@ describe('writeNifti', () => {
     )
   })
 
+  test("keeps the frames of the source's header", async () => {
+    const folder = await temporaryFolder()
+    const path = join(folder, 'a.nii')
+    for (const fields of [
+      { sformCode: 4, qformCode: 2, units: 3 | 16, slope: 1 },
+      { sformCode: 0, qformCode: 3, units: 0 },
+      { sformCode: 2, qformCode: 0, units: 2 },
+    ] satisfies NiftiFields[]) {
+      const bytes = niftiBytes({
+        ...fields,
+        srows: [2, 0, 0, 5, 0, 2, 0, 6, 0, 0, 2, 7],
+        pixdims: [1, 2, 2, 2, 1, 1, 1, 1],
+      })
+      bytes.set(new TextEncoder().encode('a scan'), 148)
+      const volume = parseNifti(bytes, 'x')
+      await writeNifti(path, volume)
+      const back = await readNifti(path)
+      expect(back.source).toEqual({ ...volume.source, path })
+      for (const [n, value] of back.affine.entries()) expect(value).toBeCloseTo(volume.affine[n]!, 6)
+    }
+    // Without any code the place of the volume would follow from its size.
+    await writeNifti(path, parseNifti(niftiBytes({ sformCode: 0 }), 'x'))
+    expect((await readNifti(path)).source).toMatchObject({ sformCode: 1, qformCode: 0 })
+  })
+
   test('a sheared affine has no quaternion', async () => {
     const path = join(await temporaryFolder(), 'a.nii')
     await writeNifti(path, countingVolume([2, 2, 2], [1, 0.5, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]))

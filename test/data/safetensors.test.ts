@@ -12,8 +12,9 @@ import {
   toFloat32,
   toFloat64,
 } from '../../src/data/safetensors-dtypes.js'
-import { openSafetensors, writeSafetensors } from '../../src/data/safetensors-file.js'
+import { openSafetensors, writeSafetensors, writeSafetensorsFrom } from '../../src/data/safetensors-file.js'
 import { damaged, succeedsOrRefuses, temporaryFolder } from './helpers.js'
+import { fixture } from './weights/fixtures.js'
 
 function joined(pieces: Uint8Array[]): Uint8Array {
   return new Uint8Array(pieces.flatMap((piece) => [...piece]))
@@ -110,6 +111,27 @@ test('the canonical order is widest dtype first, then name; the header is padded
     '"a":{"dtype":"U8","shape":[2,1],"data_offsets":[16,18]}}'
   const padded = header.padEnd(Math.ceil(header.length / 8) * 8)
   expect(bytes).toEqual(file(padded, [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 128, 63, 4, 5]))
+})
+
+test('what Python writes is read, and written again byte by byte', async () => {
+  const bytes = fixture('safetensors', 'all')
+  const parsed = parseSafetensors(bytes)
+  expect(new Set(parsed.names.map((name) => parsed.header(name).dtype)).size).toBe(15)
+  expect(parsed.header('none')).toEqual({ dtype: 'F32', shape: [0, 3] })
+  expect(toFloat32(parsed.read('brain'))).toEqual(Float32Array.of(0.5))
+  const headers = new Map(parsed.names.map((name) => [name, parsed.header(name)]))
+  const path = join(await temporaryFolder(), 'a.safetensors')
+  await writeSafetensorsFrom(path, headers, async (name) => parsed.read(name), parsed.metadata)
+  expect(new Uint8Array(await readFile(path))).toEqual(bytes)
+})
+
+test('a tensor that is not what was announced stops the file', async () => {
+  const folder = await temporaryFolder()
+  const headers = new Map([['a', { dtype: 'F32' as const, shape: [1] }]])
+  const write = (tensor: SafetensorsTensor) => writeSafetensorsFrom(join(folder, 'a'), headers, async () => tensor)
+  await expect(write({ dtype: 'F32', shape: [2], data: new Float32Array(2) })).rejects.toThrow(/announced as F32 \[1\]/)
+  await expect(write({ dtype: 'I32', shape: [1], data: new Int32Array(1) })).rejects.toThrow(DataError)
+  expect(await readdir(folder)).toEqual([])
 })
 
 describe('refuses', () => {

@@ -6,8 +6,10 @@ import { DataError } from '../../src/data/errors.js'
 import { applyAffine, invertAffine, type Triple } from '../../src/data/geometry.js'
 import { reorient } from '../../src/data/orientation.js'
 import { makeChestPhantom } from '../../src/data/phantom.js'
-import { writePng } from '../../src/data/png.js'
-import { type RgbImage, renderOrthogonalSlices, type SliceOptions } from '../../src/data/slices.js'
+import type { RgbImage } from '../../src/data/picture/canvas.js'
+import { writePng } from '../../src/data/picture/png.js'
+import { renderOrthogonalSlices, type SliceOptions } from '../../src/data/picture/slices.js'
+import { resolveWindow } from '../../src/data/picture/windows.js'
 import { type Volume, volumeFromArray } from '../../src/data/volume.js'
 import { countingVolume, orientations, sameBytes, temporaryFolder } from './helpers.js'
 
@@ -73,6 +75,66 @@ describe('renderOrthogonalSlices', () => {
     expect(renderOrthogonalSlices(volume, { overlay: labels, overlayOpacity: 0 }).data).toEqual(plain)
   })
 
+  test('planes go through a chosen point', () => {
+    const volume = volumeWithBlock([12, 10, 14])
+    expect(whiteSpots(renderOrthogonalSlices(volume)).every((spot) => spot === undefined)).toBe(true)
+    const [axial, coronal, sagittal] = whiteSpots(renderOrthogonalSlices(volume, { pointMm: [12, 10, 14] }))
+    expect([axial, coronal?.[0], sagittal?.[0]]).toEqual([[8, 5], 8, 5])
+  })
+
+  test('outlines are opaque, areas are not', () => {
+    const volume = countingVolume([60, 60, 60])
+    const labels = volumeFromArray(new Uint8Array(60 ** 3), [60, 60, 60], volume.affine)
+    for (let i = 25; i < 50; i++) {
+      for (let j = 25; j < 50; j++) labels.data.fill(1, (i * 60 + j) * 60 + 10, (i * 60 + j) * 60 + 50)
+    }
+    const image = renderOrthogonalSlices(volume, {
+      window: { center: 1e6, width: 1 },
+      overlay: labels,
+      overlayOpacity: 0.5,
+      overlayOutline: true,
+    })
+    const colour = (x: number, y: number) => [
+      ...image.data.slice((y * image.width + x) * 3, (y * image.width + x) * 3 + 3),
+    ]
+    // Right and front are left and above: voxels 49 to 25 are pixels 10 to 34.
+    expect([colour(10, 20), colour(20, 20), colour(9, 20)]).toEqual([
+      [230, 159, 0],
+      [115, 80, 0],
+      [0, 0, 0],
+    ])
+  })
+
+  test('the colour bar runs from black below to white above, and moves nothing', () => {
+    const volume = volumeWithBlock([0, 0, 0])
+    const plain = renderOrthogonalSlices(volume, { window: 'lung' })
+    const image = renderOrthogonalSlices(volume, { window: 'lung', colourBar: true })
+    expect([image.height, image.width > plain.width]).toEqual([plain.height, true])
+    const at = (x: number, y: number) => image.data[(y * image.width + x) * 3]!
+    const bar = Array.from({ length: image.height - 6 }, (_, y) => at(plain.width + 4 + 5, y + 3))
+    expect([bar[0]! > 245, bar.at(-1)! < 10]).toEqual([true, true])
+    expect(bar.every((grey, y) => y === 0 || grey < bar[y - 1]!)).toBe(true)
+    for (let y = 0; y < plain.height; y++) {
+      const row = (picture: RgbImage) =>
+        picture.data.slice(y * picture.width * 3, (y * picture.width + plain.width) * 3)
+      expect(row(image)).toEqual(row(plain))
+    }
+  })
+
+  test('the automatic window spans the percentiles', () => {
+    const volume = volumeFromArray(
+      Float32Array.from({ length: 1000 }, (_, n) => n),
+      [10, 10, 10],
+      countingVolume([1, 1, 1]).affine,
+    )
+    volume.data[7] = Number.NaN
+    const { center, width } = resolveWindow('auto', volume)
+    expect(center - width / 2).toBeCloseTo(5, -1)
+    expect(center + width / 2).toBeCloseTo(994, -1)
+    const flat = { ...volume, data: new Float32Array(1000).fill(3) }
+    expect(resolveWindow('auto', flat)).toEqual({ center: 3, width: 1 })
+  })
+
   test('one slice, one voxel and NaN are no problem', () => {
     for (const shape of [
       [40, 40, 1],
@@ -85,10 +147,13 @@ describe('renderOrthogonalSlices', () => {
   })
 
   test.each<[string, SliceOptions]>([
-    ['an unknown window', { window: 'liver' as 'lung' }],
+    ['an unknown window', { window: 'heart' as 'lung' }],
     ['a window of no width', { window: { center: 0, width: 0 } }],
     ['an overlay of another shape', { overlay: countingVolume([1, 2, 3]) }],
     ['pixels of no size', { pixelMm: 0 }],
+    ['pixels without number', { pixelMm: 1e-5 }],
+    ['a point outside', { pointMm: [9, 0, 0] }],
+    ['an opacity above 1', { overlayOpacity: 2 }],
   ])('refuses %s', (_, options) => {
     expect(() => renderOrthogonalSlices(countingVolume([4, 4, 4]), options)).toThrow(DataError)
   })

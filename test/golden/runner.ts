@@ -2,9 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Device } from '../../src/engine/index.js'
 import { colipriOps, runColipri } from './families/colipri/index.js'
+import { metricOps, runMetrics } from './families/metrics.js'
 import { runNifti } from './families/nifti.js'
 import { opNames, runOp } from './families/ops/index.js'
 import { runPreprocess } from './families/preprocess.js'
+import { runTokenizer } from './families/tokenizer.js'
+import { runTorchCheckpoints, torchOps } from './families/torch-checkpoints.js'
 import type { CheckResult, GoldenRow } from './types.js'
 
 /** How one family is checked. */
@@ -19,6 +22,9 @@ const families: Readonly<Record<string, Family>> = {
   colipri: { ops: colipriOps, run: runColipri },
   nifti: { ops: new Set(['nifti', 'nifti_error', 'nifti_either']), run: runNifti },
   preprocess: { ops: new Set(['preprocess', 'pipeline', 'crop_or_pad', 'resample_geometry']), run: runPreprocess },
+  'torch-checkpoints': { ops: torchOps, run: runTorchCheckpoints },
+  metrics: { ops: metricOps, run: runMetrics },
+  tokenizer: { ops: new Set(['wordpiece']), run: runTokenizer },
 }
 
 /** A manifest row and the folder that its files are relative to. */

@@ -1,6 +1,6 @@
 import { encode } from 'fast-png'
-import { writeFileAtomically } from './files.js'
-import type { RgbImage } from './slices.js'
+import { writeFileAtomically } from '../files.js'
+import type { RgbImage } from './canvas.js'
 
 /** Writes an image as PNG; the file appears under its name only when complete. Throws a DataError when it cannot. */
 export async function writePng(path: string, image: RgbImage): Promise<void> {

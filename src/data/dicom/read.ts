@@ -1,0 +1,155 @@
+import { decodeVolume, type StoredDtype, swapBytes, type VolumeHeader } from '../stored-voxels.js'
+import type { DicomSource, Volume } from '../volume.js'
+import { allocateVoxels, type VoxelType } from '../voxels.js'
+import { readDataSet } from './dataset.js'
+import { decompress } from './decompress.js'
+import { type DicomFile, isDicom } from './files.js'
+import { resampleGaps } from './gaps.js'
+import { type DicomFrame, parseInstance } from './instance.js'
+import { type AcceptableDicomIssue, acceptableDicomIssues, DicomIssueError } from './issues.js'
+import { alignBits, type IntegerArray, isCompressed, isLittleEndian, pixelDtype, readFrame } from './pixels.js'
+import { chooseSeries, splitSeries } from './series.js'
+import { type SliceStack, stackSlices } from './stack.js'
+
+export interface ReadDicomOptions {
+  /** SeriesInstanceUID of the series to read, where there are several; '#2', ... for parts that the error lists. */
+  series?: string
+  /** What may be wrong with the series (see `acceptableDicomIssues`). Default nothing. */
+  accept?: readonly AcceptableDicomIssue[]
+}
+
+export interface DicomHeader extends VolumeHeader {
+  source: DicomSource
+}
+
+/** A series whose headers have been read and whose geometry has been checked. */
+export interface LocatedSeries {
+  /** Of the slices as they are stored, gaps not filled. */
+  header: DicomHeader
+  stack: SliceStack
+}
+
+/**
+ * Reads the headers of files and finds the one series that is a volume. Files that are not DICOM, or hold no image, are
+ * passed over. Throws a DicomIssueError for what is wrong with the series, a DataError for damaged files.
+ */
+export async function locateSeries(
+  files: readonly DicomFile[],
+  path: string,
+  { series: wanted, accept = [] }: ReadDicomOptions,
+): Promise<LocatedSeries> {
+  const allowed = new Set(accept)
+  const frames: DicomFrame[] = []
+  for (const file of files) {
+    await using source = await file.open()
+    if (!(await isDicom(source))) continue
+    const instance = parseInstance(await readDataSet(source), file)
+    if (instance !== undefined) frames.push(...instance.frames)
+  }
+  const { series, accepted } = chooseSeries(splitSeries(frames), wanted, allowed, path)
+  const stack = stackSlices(series.frames, allowed, path)
+  checkRescale(stack, allowed, path)
+  const all = [...accepted, ...stack.accepted]
+  return {
+    stack,
+    header: headerOf(
+      stack,
+      path,
+      acceptableDicomIssues.filter((issue) => all.includes(issue)),
+    ),
+  }
+}
+
+/** Reads the pixels of a located series into one volume. */
+export async function readSeries({ header, stack }: LocatedSeries): Promise<Volume> {
+  const { frames } = stack
+  const [columns, rows] = header.shape
+  const pixels = columns * rows
+  const volume = isCompressed(frames[0]!.instance)
+    ? await readCompressed(header, frames, pixels)
+    : await readPlain(header, frames, pixels)
+  return stack.accepted.includes('gap') ? resampleGaps(volume, stack) : volume
+}
+
+function checkRescale(stack: SliceStack, allowed: ReadonlySet<AcceptableDicomIssue>, path: string): void {
+  const { slope, intercept } = stack.frames[0]!
+  const other = stack.frames.find((frame) => frame.slope !== slope || frame.intercept !== intercept)
+  if (other === undefined) return
+  if (!allowed.has('mixed-rescale')) {
+    const scaling = (frame: DicomFrame) => `x ${frame.slope} + ${frame.intercept}`
+    const problem = `slices are scaled differently: ${scaling(stack.frames[0]!)} and ${scaling(other)}`
+    throw new DicomIssueError('mixed-rescale', problem, { path })
+  }
+  stack.accepted.push('mixed-rescale')
+}
+
+function headerOf(stack: SliceStack, path: string, accepted: AcceptableDicomIssue[]): DicomHeader {
+  const { frames, affine } = stack
+  const { instance, slope, intercept } = frames[0]!
+  const { rows, columns } = instance
+  const littleEndian = isLittleEndian(instance)
+  const compressed = isCompressed(instance)
+  const dtype: StoredDtype = compressed ? 'float32' : pixelDtype(instance)
+  const mixed = accepted.includes('mixed-rescale')
+  const shape: VolumeHeader['shape'] = [columns, rows, frames.length]
+  const source: DicomSource = {
+    path,
+    format: 'dicom',
+    storedDtype: compressed ? `${instance.signed ? '' : 'u'}int${instance.bitsAllocated}` : dtype,
+    bigEndian: !littleEndian,
+    storedShape: [...shape],
+    zooms: [instance.frames[0]!.spacingMm![1], instance.frames[0]!.spacingMm![0], instance.sliceStepMm ?? Number.NaN],
+    slope: mixed ? 1 : slope,
+    intercept: mixed ? 0 : intercept,
+    description: instance.description,
+    modality: instance.modality,
+    studyInstanceUid: instance.studyUid,
+    seriesInstanceUid: instance.seriesUid,
+    frameOfReferenceUid: instance.frameOfReference,
+    seriesDescription: instance.description,
+    files: frames.map((frame) => frame.instance.file.name),
+    accepted,
+  }
+  return {
+    shape,
+    affine,
+    source,
+    layout: {
+      dtype,
+      littleEndian: true,
+      slope: mixed ? 1 : slope,
+      intercept: mixed ? 0 : intercept,
+      strides: [1, columns, columns * rows],
+      volumes: 1,
+      volumeStride: columns * rows * frames.length,
+    },
+  }
+}
+
+/** Bytes go straight from the files into the memory of the volume. */
+async function readPlain(header: DicomHeader, frames: readonly DicomFrame[], pixels: number): Promise<Volume> {
+  const stored = allocateVoxels(header.layout.dtype as VoxelType, pixels * frames.length) as IntegerArray
+  const bytes = new Uint8Array(stored.buffer)
+  const sliceBytes = pixels * stored.BYTES_PER_ELEMENT
+  for (const [n, frame] of frames.entries()) {
+    await readFrame(frame, bytes.subarray(n * sliceBytes, (n + 1) * sliceBytes))
+  }
+  if (!isLittleEndian(frames[0]!.instance)) swapBytes(bytes, stored.BYTES_PER_ELEMENT)
+  for (const [n, { instance }] of frames.entries()) alignBits(stored.subarray(n * pixels, (n + 1) * pixels), instance)
+  const volume = decodeVolume(header, 0, bytes)
+  if (!header.source.accepted.includes('mixed-rescale')) return volume
+  const data = allocateVoxels('float32', stored.length)
+  for (const [n, { slope, intercept }] of frames.entries()) {
+    for (let at = n * pixels; at < (n + 1) * pixels; at++) data[at] = stored[at]! * slope + intercept
+  }
+  return { ...volume, data }
+}
+
+/** The decoder has rescaled the values already. Whole numbers that fit become int16, the type of CT. */
+async function readCompressed(header: DicomHeader, frames: readonly DicomFrame[], pixels: number): Promise<Volume> {
+  const data = allocateVoxels('float32', pixels * frames.length) as Float32Array
+  for (const [n, frame] of frames.entries()) data.set(await decompress(frame.instance), n * pixels)
+  const whole = data.every((value) => value === (value << 16) >> 16)
+  const { shape, affine, layout, source } = header
+  return { data: whole ? Int16Array.from(data) : data, shape, strides: layout.strides, offset: 0, affine, source }
+}

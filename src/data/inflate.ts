@@ -1,0 +1,101 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { constants, createUnzip, unzipSync } from 'node:zlib'
+import { type ByteSource, readPieces } from './byte-source.js'
+import { DataError } from './errors.js'
+import { plainBytes } from './files.js'
+
+/** Deflate cannot expand a byte to more than this many (zlib's technical notes). */
+export const MOST_EXPANSION = 1032
+
+/** What may follow the voxels in a compressed stream before it counts as a decompression bomb. */
+export const MOST_TRAILING_BYTES = 2 ** 24
+
+/** Large enough that zlib's round trips to its thread cost nothing beside the work, small enough for a cache. */
+const PIECE_BYTES = 2 ** 18
+
+export function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b
+}
+
+/** What the first bytes of a gzip or zlib stream unpack to. Throws a DataError when they are damaged. */
+export function inflatePrefix(compressed: Uint8Array, name: string): Uint8Array {
+  return catchDeflateErrors(() => unzipSync(compressed, { finishFlush: constants.Z_SYNC_FLUSH }), name)
+}
+
+/** Throws a DataError when `compressedBytes` cannot unpack to `expectedBytes`, before anything is allocated. */
+export function checkExpansion(compressedBytes: number, expectedBytes: number, name: string): void {
+  if (expectedBytes <= compressedBytes * MOST_EXPANSION) return
+  throw new DataError(
+    `the header promises ${expectedBytes} bytes, more than ${compressedBytes} compressed bytes can hold`,
+    { path: name, remedy: 'The file is truncated or its header is wrong; fetch it again' },
+  )
+}
+
+/**
+ * Unpacks the gzip (any number of members) or zlib stream in bytes `start` to `end` of a source, and fills `target` with
+ * what comes after the first `skip` unpacked bytes. The stream is read to its end, so that its checksum is checked;
+ * `total` is the length it should have. Runs beside the main thread, in pieces: memory is that of the target.
+ *
+ * Throws a DataError for a damaged or short stream, and for one that goes on long after `total`.
+ */
+export async function inflateInto(
+  source: ByteSource,
+  { start, end }: { start: number; end: number },
+  { skip, total, target }: { skip: number; total: number; target: Uint8Array },
+): Promise<void> {
+  let position = 0
+  let bomb: DataError | undefined
+  const collect = async (output: AsyncIterable<Buffer>) => {
+    for await (const piece of output) {
+      const from = Math.max(skip - position, 0)
+      const to = Math.min(skip + target.length - position, piece.length)
+      if (to > from) target.set(piece.subarray(from, to), position + from - skip)
+      position += piece.length
+      if (position > total + MOST_TRAILING_BYTES) {
+        bomb = new DataError(`the compressed data go on beyond the ${total} bytes that the header promises`, {
+          path: source.name,
+          remedy: 'Its header is wrong, or the file is a decompression bomb',
+        })
+        throw bomb
+      }
+    }
+  }
+  try {
+    const unzip = createUnzip({ chunkSize: PIECE_BYTES })
+    await pipeline(Readable.from(readPieces(source, start, end, PIECE_BYTES)), unzip, collect)
+  } catch (cause) {
+    // Stopping early aborts the stream, whose complaint may come first.
+    throw bomb ?? (cause instanceof DataError ? cause : deflateError(cause, source.name))
+  }
+  if (position < skip + target.length) {
+    throw new DataError(`the compressed data hold ${position} bytes where ${skip + target.length} are needed`, {
+      path: source.name,
+      remedy: 'The file is truncated or its header is wrong; fetch it again',
+    })
+  }
+}
+
+/** Unpacks a whole stream in memory, at most `expected` bytes and some that trail. Throws a DataError when damaged. */
+export function inflateWhole(compressed: Uint8Array, expected: number, name: string): Uint8Array {
+  checkExpansion(compressed.length, expected, name)
+  // One piece holds everything that is expected, so zlib never copies it.
+  const options = { chunkSize: Math.max(expected + 1, PIECE_BYTES), maxOutputLength: expected + MOST_TRAILING_BYTES }
+  return catchDeflateErrors(() => unzipSync(compressed, options), name)
+}
+
+function catchDeflateErrors(unpack: () => Buffer, name: string): Uint8Array {
+  try {
+    return plainBytes(unpack())
+  } catch (cause) {
+    throw deflateError(cause, name)
+  }
+}
+
+function deflateError(cause: unknown, name: string): DataError {
+  return new DataError(`the compressed data are damaged: ${cause instanceof Error ? cause.message : cause}`, {
+    path: name,
+    remedy: 'The file is truncated or was changed on the way; fetch it again',
+    cause,
+  })
+}
