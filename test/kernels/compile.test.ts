@@ -14,8 +14,26 @@ import { loadAllKernels } from '../support/modules.js'
 await loadAllKernels()
 const device = await testDevice({ backend: 'null' })
 
-/** The null back end, as it is and as a software adapter: some variants are for one kind alone. */
-const adapters = [device.capabilities, { ...device.capabilities, software: !device.capabilities.software }]
+const matrixConfigs = [
+  [16, 16, 16],
+  [16, 8, 16],
+  [8, 16, 16],
+  [16, 8, 8],
+  [8, 8, 8],
+].flatMap(([m, n, k]) =>
+  ['f16', 'f32'].map((componentType) => ({ m: m!, n: n!, k: k!, componentType, resultComponentType: 'f32' })),
+)
+
+/** The null back end as two adapters: variants may be for software or for GPUs alone, and for matrices it does not list. */
+const adapters = [false, true].map((software) => ({
+  ...device.capabilities,
+  software,
+  subgroupMinSize: 32,
+  subgroupMaxSize: 32,
+  subgroupMatrixConfigs: matrixConfigs,
+  maxInvocationsPerWorkgroup: 1024,
+  maxWorkgroupMemoryBytes: 49152,
+}))
 
 it('has every feature on the null back end', () => {
   expect(device.capabilities).toMatchObject({ f16: true, subgroups: true })
