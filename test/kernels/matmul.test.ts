@@ -1,8 +1,8 @@
 /** Every variant of a matrix product gives the same values, on every shape that could trip it. */
 import { describe, expect, it } from 'vitest'
-import { scope, tensor } from '../../src/engine/index.js'
+import { gradients, profile, scope, tensor } from '../../src/engine/index.js'
 import { withVariant } from '../../src/engine/kernel.js'
-import { matmul } from '../../src/kernels/matmul/index.js'
+import { linear, matmul } from '../../src/kernels/matmul/index.js'
 import { matmulKernel } from '../../src/kernels/matmul/kernel.js'
 import { float16ToFloat32, float32ToFloat16 } from '../../src/numeric/half.js'
 import { caseValues, largestError, largestMagnitude } from '../support/arrays.js'
@@ -21,15 +21,15 @@ interface Problem {
 }
 
 const plain: Transposes = [false, false]
-const linear: Transposes = [false, true]
-const all: readonly Transposes[] = [plain, linear, [true, false], [true, true]]
+const weights: Transposes = [false, true]
+const all: readonly Transposes[] = [plain, weights, [true, false], [true, true]]
 
 const problems: Problem[] = [
   { name: 'more than a tile', extents: [132, 260, 64], transposes: all },
   { name: 'odd', extents: [37, 29, 23], transposes: [plain, [true, true]] },
-  { name: 'one row', extents: [1, 40, 72], transposes: [linear] },
-  { name: 'one column', extents: [40, 1, 72], transposes: [linear] },
-  { name: 'deep', extents: [4, 12, 1060], transposes: [linear] },
+  { name: 'one row', extents: [1, 40, 72], transposes: [weights] },
+  { name: 'one column', extents: [40, 1, 72], transposes: [weights] },
+  { name: 'deep', extents: [4, 12, 1060], transposes: [weights] },
   { name: 'batches', batch: 3, extents: [20, 12, 36], transposes: [plain] },
   { name: 'no depth', extents: [4, 8, 0], transposes: [plain] },
 ]
@@ -99,3 +99,18 @@ function run({ a, b, batch, extents: [m, n, k], dtype, transposeA, transposeB }:
     }
   })
 }
+
+describe('gradients', () => {
+  it('come from the same kernel, and no transpose is ever written', async () => {
+    const x = tensor(device, values(64 * 32, 1, 'f32'), [64, 32], { requiresGrad: true })
+    const weight = tensor(device, values(48 * 32, 2, 'f32'), [48, 32], { requiresGrad: true })
+    const gradient = tensor(device, values(64 * 48, 3, 'f32'), [64, 48])
+    const { rows } = await profile(device, () => {
+      for (const value of scope(() => gradients(linear(x, weight), [x, weight], { gradient }))) value.dispose()
+    })
+    const kernels = new Set(rows.map(({ kernel }) => kernel.split('/')[0]))
+    expect([...kernels].filter((name) => name !== 'matmul' && name !== 'matmulCombine')).toEqual([])
+    expect(rows.filter(({ kernel }) => kernel.startsWith('matmul/')).reduce((sum, { calls }) => sum + calls, 0)).toBe(3)
+    for (const value of [x, weight, gradient]) value.dispose()
+  })
+})
