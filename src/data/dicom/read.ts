@@ -1,5 +1,5 @@
 import { NotSupportedDataError } from '../errors.js'
-import { decodeVolume, type StoredDtype, swapBytes, type VolumeHeader } from '../stored-voxels.js'
+import { decodeVolume, type StoredDtype, storedDtypeBytes, swapBytes, type VolumeHeader } from '../stored-voxels.js'
 import type { DicomSource, Volume } from '../volume.js'
 import { allocateVoxels, type VoxelType } from '../voxels.js'
 import { damaged, readDataSet, text } from './dataset.js'
@@ -8,7 +8,15 @@ import { type DicomFile, isDicom } from './files.js'
 import { resampleGaps } from './gaps.js'
 import { type DicomFrame, type DicomInstance, parseInstance } from './instance.js'
 import { type AcceptableDicomIssue, acceptableDicomIssues, DicomIssueError } from './issues.js'
-import { alignBits, type IntegerArray, isCompressed, isLittleEndian, pixelDtype, readFrame } from './pixels.js'
+import {
+  alignBits,
+  checkFrame,
+  type IntegerArray,
+  isCompressed,
+  isLittleEndian,
+  pixelDtype,
+  readFrame,
+} from './pixels.js'
 import { chooseSeries, splitSeries } from './series.js'
 import { type SliceStack, stackSlices } from './stack.js'
 
@@ -80,7 +88,7 @@ async function inspect(file: DicomFile): Promise<DicomInstance | string | undefi
   if (!(await isDicom(source))) return undefined
   const dataSet = await readDataSet(source)
   try {
-    return maskClasses[text(dataSet, 'x00080016')] ?? parseInstance(dataSet, file)
+    return maskClasses[text(dataSet, 'x00080016')] ?? parseInstance(dataSet, file, source.size)
   } catch (cause) {
     throw damaged(file.name, cause)
   }
@@ -154,9 +162,10 @@ function headerOf(stack: SliceStack, path: string, accepted: AcceptableDicomIssu
 
 /** Bytes go straight from the files into the memory of the volume. */
 async function readPlain(header: DicomHeader, frames: readonly DicomFrame[], pixels: number): Promise<Volume> {
+  const sliceBytes = pixels * storedDtypeBytes[header.layout.dtype]
+  for (const frame of frames) checkFrame(frame, sliceBytes)
   const stored = allocateVoxels(header.layout.dtype as VoxelType, pixels * frames.length) as IntegerArray
   const bytes = new Uint8Array(stored.buffer)
-  const sliceBytes = pixels * stored.BYTES_PER_ELEMENT
   for (const [n, frame] of frames.entries()) {
     await readFrame(frame, bytes.subarray(n * sliceBytes, (n + 1) * sliceBytes))
   }
