@@ -55,6 +55,46 @@ export function nearestTable(axis: SampledAxis, rule: SamplingRule, oldSize: num
  * Writing to an integer array truncates toward zero. Loops run in the order of the source's memory.
  */
 export function sampleByTables(source: StridedArray, target: StridedArray, tables: AxisTables): void {
+  if (axesByStride(source.strides).join() === '0,1,2') sampleRows(source, target, tables)
+  else sampleInAnyOrder(source, target, tables)
+}
+
+/** Axis 2 is the source's fastest, as in every scan in file order that was turned to SAR: two thirds of the time. */
+function sampleRows(source: StridedArray, target: StridedArray, [outer, middle, inner]: AxisTables): void {
+  const from = source.data
+  const to = target.data
+  const { below, next, weight } = inner
+  const step = target.strides[2]
+  for (const [o, outerOffset] of outer.below.entries()) {
+    const [next0, weight0] = [outer.next[o]!, outer.weight[o]!]
+    for (const [m, middleOffset] of middle.below.entries()) {
+      const weight1 = middle.weight[m]!
+      // The four rows around the samples: first and second digit are the steps along axis 0 and axis 1.
+      const row00 = source.offset + outerOffset + middleOffset
+      const row10 = row00 + next0
+      const row01 = row00 + middle.next[m]!
+      const row11 = row01 + next0
+      let t = target.offset + o * target.strides[0] + m * target.strides[1]
+      for (let n = 0; n < below.length; n++) {
+        const f = below[n]!
+        const g = f + next[n]!
+        const v00 = from[row00 + f]!
+        const v01 = from[row01 + f]!
+        const w00 = from[row00 + g]!
+        const w01 = from[row01 + g]!
+        const v0 = v00 + (from[row10 + f]! - v00) * weight0
+        const v1 = v01 + (from[row11 + f]! - v01) * weight0
+        const w0 = w00 + (from[row10 + g]! - w00) * weight0
+        const w1 = w01 + (from[row11 + g]! - w01) * weight0
+        const v = v0 + (v1 - v0) * weight1
+        to[t] = v + (w0 + (w1 - w0) * weight1 - v) * weight[n]!
+        t += step
+      }
+    }
+  }
+}
+
+function sampleInAnyOrder(source: StridedArray, target: StridedArray, tables: AxisTables): void {
   const from = source.data
   const to = target.data
   const order = axesByStride(source.strides)

@@ -29,13 +29,13 @@ const POLAR_ROUNDS = 60
  * Newton's iteration for the polar factor, X <- (X + X^-T) / 2 (Higham 1986): the same matrix as U V^T of a singular
  * value decomposition.
  */
-function nearestRotation(affine: Affine): number[] {
+function nearestRotation(affine: Affine, path: string): number[] {
   const spacing = affineSpacingMm(affine)
   let x = [0, 1, 2].flatMap((row) => [0, 1, 2].map((column) => affine[row * 4 + column]! / spacing[column]!))
   for (let round = 0; round < POLAR_ROUNDS; round++) {
     // Transposition and inversion commute, so gl-matrix's column-major reading of the row-major list does not matter.
     const inverse = mat3.invert(new Array<number>(9), x)
-    if (inverse === null) throw new DataError('the affine is singular and has no orientation')
+    if (inverse === null) throw new DataError('the affine is singular and has no orientation', { path })
     const inverseTranspose = mat3.transpose(new Array<number>(9), inverse) as number[]
     const next = x.map((value, index) => (value + inverseTranspose[index]!) / 2)
     const change = Math.max(...next.map((value, index) => Math.abs(value - x[index]!)))
@@ -50,8 +50,8 @@ function nearestRotation(affine: Affine): number[] {
  * patient axis is given once, so that the answer is a permutation also for very oblique scans. This is `io_orientation`
  * of nibabel 5.4; before 5.4 nibabel let array axes choose in the order 0, 1, 2, which differs only near 45 degrees.
  */
-function axisDirections(affine: Affine): [AxisDirection, AxisDirection, AxisDirection] {
-  const rotation = nearestRotation(affine)
+function axisDirections(affine: Affine, path: string): [AxisDirection, AxisDirection, AxisDirection] {
+  const rotation = nearestRotation(affine, path)
   const entry = (row: number, column: number) => rotation[row * 3 + column]!
   const strength = (column: number) => Math.max(...[0, 1, 2].map((row) => Math.abs(entry(row, column))))
   const directions: AxisDirection[] = []
@@ -68,10 +68,10 @@ function axisDirections(affine: Affine): [AxisDirection, AxisDirection, AxisDire
 
 /**
  * Three letters that say toward which side of the patient each array axis runs: 'RAS', 'LPS', 'SAR', ...
- * The same answer as nibabel's `aff2axcodes`. Throws a DataError for a singular affine.
+ * The same answer as nibabel's `aff2axcodes`. Throws a DataError for a singular affine, which names `path`.
  */
-export function axisCodes(affine: Affine): string {
-  return axisDirections(affine)
+export function axisCodes(affine: Affine, path = 'affine'): string {
+  return axisDirections(affine, path)
     .map(({ patientAxis, sign }) => LETTERS[patientAxis][sign === 1 ? 1 : 0])
     .join('')
 }
@@ -96,7 +96,7 @@ export function reorient(volume: Volume, codes: string): Volume {
     })
   }
   validateVolume(volume)
-  const current = axisDirections(volume.affine)
+  const current = axisDirections(volume.affine, volumeName(volume))
   const moves = [...codes].map((letter) => {
     const patientAxis = LETTERS.findIndex((pair) => pair.includes(letter))
     const axis = current.findIndex((direction) => direction.patientAxis === patientAxis) as Axis

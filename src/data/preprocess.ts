@@ -101,10 +101,15 @@ export function parsePreprocessSteps(steps: unknown): PreprocessStep[] {
  * The input is not changed. Throws a DataError for wrong steps and for volumes that cannot go through them.
  */
 export function preprocess(volume: Volume, steps: readonly PreprocessStep[]): Volume {
-  return contiguous(parsePreprocessSteps(steps).reduce(applyStep, volume), 'float32')
+  // Voxels that a step has made for itself may be changed by the next in place.
+  const result = parsePreprocessSteps(steps).reduce(
+    (current, step) => applyStep(current, step, current.data !== volume.data),
+    volume,
+  )
+  return contiguous(result, 'float32')
 }
 
-function applyStep(volume: Volume, step: PreprocessStep): Volume {
+function applyStep(volume: Volume, step: PreprocessStep, inPlace: boolean): Volume {
   switch (step.kind) {
     case 'orient':
       return reorient(volume, step.codes)
@@ -113,9 +118,9 @@ function applyStep(volume: Volume, step: PreprocessStep): Volume {
       return resampleToSpacing(volume, spacingMm, { interpolation, rule, antialias, roundTowardZero })
     }
     case 'clamp':
-      return clamp(volume, step.min, step.max)
+      return clamp(volume, step.min, step.max, inPlace)
     case 'scale':
-      return scale(volume, step.from, step.to)
+      return scale(volume, step.from, step.to, inPlace)
     case 'cropOrPad':
       return cropOrPad(volume, step.size, step.value, step.surplus)
     case 'padToAtLeast':
@@ -128,29 +133,37 @@ function applyStep(volume: Volume, step: PreprocessStep): Volume {
 }
 
 /** Integers stay integers when their type can hold both limits. NaN stays. */
-function clamp(volume: Volume, min: number, max: number): Volume {
+function clamp(volume: Volume, min: number, max: number, inPlace: boolean): Volume {
   const type = voxelType(volume.data)
   const keepsType = canHold(type, min) && canHold(type, max)
-  return mapped(volume, keepsType ? type : 'float32', (from, to) => {
-    for (let n = 0; n < to.length; n++) {
-      const value = from[n]!
-      to[n] = value < min ? min : value > max ? max : value
-    }
+  return mapped(volume, keepsType ? type : 'float32', inPlace, (from, to) => {
+    for (let n = 0; n < to.length; n++) to[n] = Math.min(Math.max(from[n]!, min), max)
   })
 }
 
-function scale(volume: Volume, from: readonly [number, number], to: readonly [number, number]): Volume {
+function scale(
+  volume: Volume,
+  from: readonly [number, number],
+  to: readonly [number, number],
+  inPlace: boolean,
+): Volume {
   const slope = (to[1] - to[0]) / (from[1] - from[0])
   const intercept = to[0] - from[0] * slope
-  return mapped(volume, 'float32', (values, results) => {
+  return mapped(volume, 'float32', inPlace, (values, results) => {
     for (let n = 0; n < results.length; n++) results[n] = values[n]! * slope + intercept
   })
 }
 
 /** A C-ordered volume whose voxels `fill` computes from those of the volume, one by one. */
-function mapped(volume: Volume, type: VoxelType, fill: (from: VoxelArray, to: VoxelArray) => void): Volume {
+function mapped(
+  volume: Volume,
+  type: VoxelType,
+  inPlace: boolean,
+  fill: (from: VoxelArray, to: VoxelArray) => void,
+): Volume {
   const { data: from, ...rest } = contiguous(volume)
-  const data = allocateVoxels(type, from.length)
+  const own = from !== volume.data || inPlace
+  const data = own && voxelType(from) === type ? from : allocateVoxels(type, from.length)
   fill(from, data)
   return { ...rest, data }
 }

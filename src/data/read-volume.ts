@@ -69,7 +69,7 @@ function infoOf({ source, affine, layout }: VolumeHeader, shape: Triple): Volume
     format: source.format,
     shape,
     spacingMm: spacingMm({ affine }),
-    orientation: axisCodes(affine),
+    orientation: axisCodes(affine, source.path),
     affine,
     volumes: layout.volumes,
     storedDtype: source.storedDtype,
@@ -87,9 +87,10 @@ async function withLocated<T>(input: string | NamedBytes, options: ReadVolumeOpt
   if (typeof input === 'string' && (await isFolder(input))) {
     return await uses.series(await locateSeries(await filesOfFolder(input), input, options))
   }
-  const path = typeof input === 'string' ? input : input.name
+  const inMemory = typeof input !== 'string'
+  const path = inMemory ? input.name : input
   // The file that begins with the header: of a NIfTI pair the .hdr file, whichever was named.
-  await using source = await openBytes(typeof input === 'string' ? niftiHeaderPath(input) : input)
+  await using source = await openBytes(inMemory ? input : niftiHeaderPath(input))
   const prefix = await readPrefix(source, FORMAT_PREFIX_BYTES)
   const packed = isGzip(prefix)
   const format = detectFormat(packed ? inflatePrefix(prefix, path) : prefix)
@@ -102,11 +103,11 @@ async function withLocated<T>(input: string | NamedBytes, options: ReadVolumeOpt
   }
   switch (format) {
     case 'nrrd':
-      return await uses.file(source, await locateNrrd(source, options.space))
+      return await uses.file(source, await locateNrrd(source, { inMemory, space: options.space }))
     case 'metaimage':
-      return await uses.file(source, await locateMetaImage(source))
+      return await uses.file(source, await locateMetaImage(source, { inMemory }))
     case 'dicom': {
-      const file = typeof input === 'string' ? fileAt(input) : fileInMemory(input)
+      const file = inMemory ? fileInMemory(input) : fileAt(input)
       return await uses.series(await locateSeries([file], path, options))
     }
     case 'zip':

@@ -33,6 +33,8 @@ export function copyStrided(source: StridedArray, target: StridedArray, shape: R
   const [toOuter, toMiddle, toInner] = [target.strides[outer]!, target.strides[middle]!, target.strides[inner]!]
   const [outerSize, middleSize, innerSize] = [shape[outer]!, shape[middle]!, shape[inner]!]
   const tile = fastest === inner ? innerSize : TILE
+  // Rows that lie alike on both sides are moved whole.
+  const sameRows = fromInner === 1 && toInner === 1 && from.constructor === to.constructor && fastest === inner
 
   for (let o = 0; o < outerSize; o++) {
     for (let innerStart = 0; innerStart < innerSize; innerStart += tile) {
@@ -40,6 +42,10 @@ export function copyStrided(source: StridedArray, target: StridedArray, shape: R
       for (let m = 0; m < middleSize; m++) {
         let f = source.offset + o * fromOuter + m * fromMiddle + innerStart * fromInner
         let t = target.offset + o * toOuter + m * toMiddle + innerStart * toInner
+        if (sameRows) {
+          to.set(from.subarray(f, f + count), t)
+          continue
+        }
         for (let n = 0; n < count; n++) {
           to[t] = from[f]!
           f += fromInner

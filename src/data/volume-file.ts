@@ -1,6 +1,6 @@
 import { type ByteSource, openBytes } from './byte-source.js'
 import { DataError } from './errors.js'
-import { checkExpansion, inflateInto } from './inflate.js'
+import { checkExpansion, inflateAll, inflateInto, shortStream } from './inflate.js'
 import { chooseVolume, decodeVolume, storedBytes, type VolumeHeader, volumeBytes } from './stored-voxels.js'
 import type { Volume } from './volume.js'
 import { allocateVoxels } from './voxels.js'
@@ -43,15 +43,36 @@ async function readFrom(source: ByteSource, { header, stream }: LocatedHeader, i
   const start = stream.start < 0 ? source.size - all : stream.start
   if (stream.compressed) {
     checkExpansion(source.size - start, all, source.name)
+    const range = { start, end: source.size }
+    if (isWholeWanted(wanted.length, all, range.end - start)) {
+      const first = stream.skip + wanted.start
+      const unpacked = await inflateAll(source, range, all)
+      if (unpacked.length < all) throw shortStream(source, unpacked.length, all)
+      return decodeVolume(header, index, alignedPart(unpacked, first, wanted.length))
+    }
     const target = allocateBytes(wanted.length)
     const skip = stream.skip + wanted.start
-    await inflateInto(source, { start, end: source.size }, { skip, total: all, target })
+    await inflateInto(source, range, { skip, total: all, target })
     return decodeVolume(header, index, target)
   }
   if (start < 0 || start + all > source.size) throw missingVoxels(header, source, start + stream.skip)
   const target = allocateBytes(wanted.length)
   await source.read(start + stream.skip + wanted.start, target)
   return decodeVolume(header, index, target)
+}
+
+/** Up to this many bytes Node hands out in one piece of memory. */
+const LARGEST_PIECE_BYTES = 2 ** 31
+
+/** Whether to unpack in one go: when hardly anything else is in the stream, and both fit beside each other. */
+function isWholeWanted(wanted: number, all: number, compressed: number): boolean {
+  return all - wanted <= 4096 && compressed <= all && all < LARGEST_PIECE_BYTES
+}
+
+/** A part of some bytes where typed arrays of any element can begin: the same memory if possible. */
+function alignedPart(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  const part = bytes.subarray(start, start + length)
+  return part.byteOffset % 8 === 0 ? part : new Uint8Array(part)
 }
 
 function allocateBytes(length: number): Uint8Array {

@@ -224,6 +224,16 @@ describe('what is not read', () => {
     await expect(readVolume({ name: 'a.dcm', bytes: ctSlice(0, change) })).rejects.toThrow(NotSupportedDataError)
   })
 
+  test.each([
+    ['SEG', '1.2.840.10008.5.1.4.1.1.66.4'],
+    ['RTSTRUCT', '1.2.840.10008.5.1.4.1.1.481.3'],
+  ])('%s, by name; beside images it does not matter', async (name, sopClass) => {
+    const mask = ctSlice(0, { '00080016': ['UI', sopClass], '0020000e': ['UI', '1.2.3.5'] })
+    const error = await readVolume({ name: 'a.dcm', bytes: mask }).catch((caught) => caught)
+    expect([error.name, error.message]).toEqual(['NotSupportedError', expect.stringContaining(name)])
+    expect((await readVolume(await folderOf([...slices(3), mask]))).shape).toEqual([4, 3, 3])
+  })
+
   test.each<[string, DicomItem]>([
     ['no rows', { '00280010': ['US', 0] }],
     ['more bits than there are', { '00280101': ['US', 17] }],

@@ -86,6 +86,10 @@ test('a header of its own, with and without bytes to skip', async () => {
   }
 })
 
+test('a header in memory opens no file', async () => {
+  await expect(read(metaImageBytes({ ElementDataFile: 'a.raw' }))).rejects.toThrow(/a\.mha: .*another file/)
+})
+
 test('fields that ITK writes for other formats are no problem', async () => {
   expect((await read(metaImageBytes({ 'dim[0]': '3', ITK_FileNotes: '' }))).shape).toEqual([2, 3, 4])
 })

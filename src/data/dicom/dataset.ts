@@ -33,8 +33,9 @@ export async function readDataSet(source: ByteSource): Promise<DataSet> {
   }
 }
 
-/** The parser throws strings and objects of its own. */
-function damaged(path: string, cause: unknown): DataError {
+/** The error for whatever the parser throws: strings and objects of its own, also when elements are looked at later. */
+export function damaged(path: string, cause: unknown): DataError {
+  if (cause instanceof DataError) return cause
   const parserError = (cause as { exception?: unknown } | undefined)?.exception ?? cause
   const reason = parserError instanceof Error ? parserError.message : String(parserError)
   return new DataError(`is damaged DICOM: ${reason.slice(0, 200)}`, {

@@ -22,6 +22,7 @@ export interface DicomFrame {
 /** What a DICOM image file says, its pixels apart. */
 export interface DicomInstance {
   file: DicomFile
+  fileBytes: number
   transferSyntax: string
   sopClass: string
   modality: string
@@ -46,7 +47,7 @@ export interface DicomInstance {
 }
 
 /** The image of a file; undefined when it holds none. Throws a DataError for contradictions. */
-export function parseInstance(dataSet: DataSet, file: DicomFile): DicomInstance | undefined {
+export function parseInstance(dataSet: DataSet, file: DicomFile, fileBytes: number): DicomInstance | undefined {
   const pixelData = dataSet.elements.x7fe00010
   if (pixelData === undefined) return undefined
   const path = file.name
@@ -68,6 +69,7 @@ export function parseInstance(dataSet: DataSet, file: DicomFile): DicomInstance 
   const step = decimals(dataSet, 'x00180088', path)?.[0] ?? decimals(dataSet, 'x00180050', path)?.[0]
   const instance: DicomInstance = {
     file,
+    fileBytes,
     transferSyntax: text(dataSet, 'x00020010'),
     sopClass: text(dataSet, 'x00080016'),
     modality: text(dataSet, 'x00080060'),

@@ -31,27 +31,30 @@ export function pixelDtype({ bitsAllocated, signed, samplesPerPixel, file }: Dic
 }
 
 /**
- * The bytes of one frame as the file has them. Throws a DataError when they are not all there. Files of the deflated
- * syntax are not read: their pixels have no place in the file.
+ * Checks, before any memory is taken, that the file holds the pixels of a frame. Throws a DataError when it does not.
+ * Files of the deflated syntax are not read: their pixels have no place in the file.
  */
-export async function readFrame(frame: DicomFrame, target: Uint8Array): Promise<void> {
-  const { instance, index } = frame
-  const { file, pixels, transferSyntax } = instance
+export function checkFrame({ instance, index }: DicomFrame, frameBytes: number): void {
+  const { file, fileBytes, pixels, transferSyntax } = instance
   if (plainSyntaxes[transferSyntax]?.deflated) {
     throw new NotSupportedDataError('deflated DICOM is not read', {
       path: file.name,
       remedy: 'Convert it with dcmconv +te of DCMTK',
     })
   }
-  const needed = (index + 1) * target.length
-  if (pixels.length === undefined || pixels.length < needed) {
-    throw new DataError(`frame ${index} needs ${needed} bytes of pixels, there are ${pixels.length ?? 'fragments'}`, {
-      path: file.name,
-      remedy: 'The file is damaged; fetch it again',
-    })
-  }
-  await using source = await file.open()
-  await source.read(pixels.offset + index * target.length, target)
+  const needed = (index + 1) * frameBytes
+  const there = Math.min(pixels.length ?? 0, fileBytes - pixels.offset)
+  if (there >= needed) return
+  throw new DataError(`frame ${index} needs ${needed} bytes of pixels, of which ${there} are there`, {
+    path: file.name,
+    remedy: 'The file is truncated or damaged; fetch it again',
+  })
+}
+
+/** Fills `target` with the bytes of one frame as the file has them. */
+export async function readFrame({ instance, index }: DicomFrame, target: Uint8Array): Promise<void> {
+  await using source = await instance.file.open()
+  await source.read(instance.pixels.offset + index * target.length, target)
 }
 
 export type IntegerArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array

@@ -1,13 +1,22 @@
-import { decodeVolume, type StoredDtype, swapBytes, type VolumeHeader } from '../stored-voxels.js'
+import { NotSupportedDataError } from '../errors.js'
+import { decodeVolume, type StoredDtype, storedDtypeBytes, swapBytes, type VolumeHeader } from '../stored-voxels.js'
 import type { DicomSource, Volume } from '../volume.js'
 import { allocateVoxels, type VoxelType } from '../voxels.js'
-import { readDataSet } from './dataset.js'
+import { damaged, readDataSet, text } from './dataset.js'
 import { decompress } from './decompress.js'
 import { type DicomFile, isDicom } from './files.js'
 import { resampleGaps } from './gaps.js'
-import { type DicomFrame, parseInstance } from './instance.js'
+import { type DicomFrame, type DicomInstance, parseInstance } from './instance.js'
 import { type AcceptableDicomIssue, acceptableDicomIssues, DicomIssueError } from './issues.js'
-import { alignBits, type IntegerArray, isCompressed, isLittleEndian, pixelDtype, readFrame } from './pixels.js'
+import {
+  alignBits,
+  checkFrame,
+  type IntegerArray,
+  isCompressed,
+  isLittleEndian,
+  pixelDtype,
+  readFrame,
+} from './pixels.js'
 import { chooseSeries, splitSeries } from './series.js'
 import { type SliceStack, stackSlices } from './stack.js'
 
@@ -29,9 +38,16 @@ export interface LocatedSeries {
   stack: SliceStack
 }
 
+/** Objects that draw on images instead of being some, by SOP class. */
+const maskClasses: Record<string, string> = {
+  '1.2.840.10008.5.1.4.1.1.66.4': 'segmentations (SEG)',
+  '1.2.840.10008.5.1.4.1.1.481.3': 'structure sets (RTSTRUCT)',
+}
+
 /**
  * Reads the headers of files and finds the one series that is a volume. Files that are not DICOM, or hold no image, are
- * passed over. Throws a DicomIssueError for what is wrong with the series, a DataError for damaged files.
+ * passed over, and so are segmentations and structure sets beside images. Throws a DicomIssueError for what is wrong with
+ * the series, a NotSupportedDataError where there are only masks, a DataError for damaged files.
  */
 export async function locateSeries(
   files: readonly DicomFile[],
@@ -40,11 +56,17 @@ export async function locateSeries(
 ): Promise<LocatedSeries> {
   const allowed = new Set(accept)
   const frames: DicomFrame[] = []
+  const masks = new Set<string>()
   for (const file of files) {
-    await using source = await file.open()
-    if (!(await isDicom(source))) continue
-    const instance = parseInstance(await readDataSet(source), file)
-    if (instance !== undefined) frames.push(...instance.frames)
+    const found = await inspect(file)
+    if (typeof found === 'string') masks.add(found)
+    else frames.push(...(found?.frames ?? []))
+  }
+  if (frames.length === 0 && masks.size > 0) {
+    throw new NotSupportedDataError(`DICOM ${[...masks].join(' and ')} are not read`, {
+      path,
+      remedy: 'Convert them to NIfTI with the tool that drew them, or with dcmqi',
+    })
   }
   const { series, accepted } = chooseSeries(splitSeries(frames), wanted, allowed, path)
   const stack = stackSlices(series.frames, allowed, path)
@@ -57,6 +79,18 @@ export async function locateSeries(
       path,
       acceptableDicomIssues.filter((issue) => all.includes(issue)),
     ),
+  }
+}
+
+/** The image in a file, or the kind of mask that it is; undefined for any other file. */
+async function inspect(file: DicomFile): Promise<DicomInstance | string | undefined> {
+  await using source = await file.open()
+  if (!(await isDicom(source))) return undefined
+  const dataSet = await readDataSet(source)
+  try {
+    return maskClasses[text(dataSet, 'x00080016')] ?? parseInstance(dataSet, file, source.size)
+  } catch (cause) {
+    throw damaged(file.name, cause)
   }
 }
 
@@ -128,9 +162,10 @@ function headerOf(stack: SliceStack, path: string, accepted: AcceptableDicomIssu
 
 /** Bytes go straight from the files into the memory of the volume. */
 async function readPlain(header: DicomHeader, frames: readonly DicomFrame[], pixels: number): Promise<Volume> {
+  const sliceBytes = pixels * storedDtypeBytes[header.layout.dtype]
+  for (const frame of frames) checkFrame(frame, sliceBytes)
   const stored = allocateVoxels(header.layout.dtype as VoxelType, pixels * frames.length) as IntegerArray
   const bytes = new Uint8Array(stored.buffer)
-  const sliceBytes = pixels * stored.BYTES_PER_ELEMENT
   for (const [n, frame] of frames.entries()) {
     await readFrame(frame, bytes.subarray(n * sliceBytes, (n + 1) * sliceBytes))
   }

@@ -10,7 +10,10 @@ import { type NrrdHeader, parseNrrdHeader } from './header.js'
  * The header of an NRRD file (`.nrrd`, or `.nhdr` with its data file), without its voxels. `space` is the frame of
  * files that state none. Throws a DataError for any header that is not right.
  */
-export async function locateNrrd(source: ByteSource, space?: WorldFrame): Promise<LocatedHeader<NrrdHeader>> {
+export async function locateNrrd(
+  source: ByteSource,
+  { inMemory, space }: { inMemory: boolean; space?: WorldFrame | undefined },
+): Promise<LocatedHeader<NrrdHeader>> {
   const { lines, end } = await readTextHeader(source, (line) => line === '', false)
   const header = parseNrrdHeader(lines, source.name, space)
   const { dataFile, compressed, lineSkip, byteSkip } = header
@@ -18,7 +21,7 @@ export async function locateNrrd(source: ByteSource, space?: WorldFrame): Promis
     const start = await skipLines(source, end, lineSkip)
     return { header, stream: stream(start, compressed, byteSkip) }
   }
-  const path = detachedFile(source.name, dataFile)
+  const path = detachedFile(source.name, dataFile, inMemory)
   await using voxels = await openBytes(path)
   return { header, stream: { path, ...stream(await skipLines(voxels, 0, lineSkip), compressed, byteSkip) } }
 }
