@@ -10,6 +10,8 @@ export {
   multiplyAffines,
   type Triple,
 } from './geometry.js'
+export { type Download, type DownloadOptions, downloadFromHub, type HubProgress } from './hub/download.js'
+export { HubError, type HubProblem } from './hub/errors.js'
 export { parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
 export { type WriteNiftiOptions, writeNifti } from './nifti-write.js'
 export { readNpy, writeNpy } from './numpy/npy.js'
