@@ -14,9 +14,19 @@ export {
   type Triple,
 } from './geometry.js'
 export { type Grid, type GridChange, type GridHistory, type GridRecord, gridOf } from './history.js'
+export { type Download, type DownloadOptions, downloadFromHub, type HubProgress } from './hub/download.js'
+export { HubError, type HubProblem } from './hub/errors.js'
 export type { Interpolation } from './interpolate.js'
 export { type WriteMetaImageOptions, writeMetaImage } from './metaimage/write.js'
-export { type NiftiVolume, parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
+export {
+  type NiftiVolume,
+  parseNifti,
+  parseNifti,
+  type ReadNiftiOptions,
+  type ReadNiftiOptions,
+  readNifti,
+  readNifti,
+} from './nifti.js'
 export { type WriteNiftiOptions, writeNifti } from './nifti-write.js'
 export { type WriteNrrdOptions, writeNrrd } from './nrrd/write.js'
 export { readNpy, writeNpy } from './numpy/npy.js'

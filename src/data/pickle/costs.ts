@@ -1,6 +1,6 @@
 /**
- * What a pickle may cost: enough for some 60,000 tensors, and little enough to end a hostile one within a second and
- * some 300 MB. An instruction costs 1, and what it makes as much as it weighs.
+ * What a pickle may cost: enough for 40,000 tensors, and little enough to end a hostile one within a second and 200 MB.
+ * An instruction costs 1, and what it makes as much as it weighs.
  */
 export const MOST_COST = 6_000_000
 
@@ -9,3 +9,6 @@ export const LIST_COST = 3
 
 /** Of a dictionary, a set, bytes, a call or a persistent id. */
 export const OBJECT_COST = 8
+
+/** Of a place in the memo. */
+export const MEMO_COST = 2

@@ -1,4 +1,4 @@
-import { LIST_COST, MOST_COST, OBJECT_COST } from './costs.js'
+import { LIST_COST, MEMO_COST, MOST_COST, OBJECT_COST } from './costs.js'
 import { PickleCursor } from './cursor.js'
 import { instructions, STOP } from './instructions.js'
 import { describeValue, PickleGlobal, PickleObject, PickleProblem, PickleTuple, type PickleValue } from './values.js'
@@ -96,6 +96,7 @@ export class PickleMachine {
   }
 
   remember(index: number | bigint): void {
+    this.spend(MEMO_COST)
     if (typeof index !== 'number' || index < 0) this.cursor.fail(`${index} is no place in the memo`)
     else this.memo.set(index, this.top())
   }

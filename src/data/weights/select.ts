@@ -1,4 +1,5 @@
 import { DataError } from '../errors.js'
+import { matchesAny } from '../glob.js'
 import type { WeightSource } from './source.js'
 
 /** Which tensors, and under which names. */
@@ -23,10 +24,7 @@ export function selectWeights(source: WeightSource, selection: Selection): Weigh
   const fail = (problem: string, remedy: string): never => {
     throw new DataError(problem, { path: source.path, remedy })
   }
-  const [included, excluded] = [include.map(pattern), exclude.map(pattern)]
-  const chosen = source.names.filter(
-    (name) => included.some((test) => test.test(name)) && !excluded.some((test) => test.test(name)),
-  )
+  const chosen = source.names.filter((name) => matchesAny(include, name) && !matchesAny(exclude, name))
   if (chosen.length === 0) fail('no tensor is left', `There are ${source.names.slice(0, 5).join(', ') || 'none'}`)
   const originals = new Map<string, string>()
   for (const original of chosen) {
@@ -53,10 +51,4 @@ export function selectWeights(source: WeightSource, selection: Selection): Weigh
     read: (name) => source.read(originalOf(name)),
     readFloat32: (name) => source.readFloat32(originalOf(name)),
   }
-}
-
-/** The test of a pattern in which `*` stands for any text, and everything else for itself. */
-function pattern(glob: string): RegExp {
-  const parts = glob.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
-  return new RegExp(`^${parts.join('.*')}$`, 's')
 }
