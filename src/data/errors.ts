@@ -11,7 +11,7 @@ export interface DataErrorOptions {
  * becomes this error. Its message names the input, the problem and, where there is one, the way out.
  */
 export class DataError extends Error {
-  override readonly name = 'DataError'
+  override readonly name: string = 'DataError'
   declare readonly path?: string
   declare readonly remedy?: string
 
@@ -24,4 +24,9 @@ export class DataError extends Error {
     if (path !== undefined) this.path = path
     if (remedy !== undefined) this.remedy = remedy
   }
+}
+
+/** A sound input of a kind that this package does not read. Says which, and what to do with it. */
+export class NotSupportedDataError extends DataError {
+  override readonly name = 'NotSupportedError'
 }

@@ -1,6 +1,39 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
 export { cropOrPad, cropOrPadMargins } from './crop.js'
-export { DataError, type DataErrorOptions } from './errors.js'
+export {
+  type CtRateOptions,
+  ctRateEvaluationStudies,
+  ctRateFindings,
+  type Dataset,
+  type DatasetLayout,
+  type DatasetProblem,
+  datasetLayouts,
+  defaultImageReaders,
+  detectLayout,
+  type ImageReaders,
+  type ImageSource,
+  imagesOf,
+  type M3dCapOptions,
+  openCtRate,
+  openDataset,
+  openM3dCap,
+  openRadChestCt,
+  openSegmentationFolder,
+  openTable,
+  type PartitionOptions,
+  partitionByPatient,
+  type Report,
+  radChestCtAsCtRate,
+  readChannels,
+  readImage,
+  readPictureSlices,
+  type Split,
+  type Study,
+  type StudyImage,
+  sourcePath,
+  splits,
+} from './datasets/index.js'
+export { DataError, type DataErrorOptions, NotSupportedDataError } from './errors.js'
 export {
   type Affine,
   affineColumn,
