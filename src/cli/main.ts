@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { DataError } from '../data/index.js'
 import { VoxgradError } from '../engine/index.js'
 import { WeightsError } from '../models/index.js'
+import { dataCommand } from './data.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
@@ -19,6 +20,7 @@ const program = new Command('voxgrad')
   .configureHelp({ showGlobalOptions: true })
   .addCommand(doctorCommand())
   .addCommand(embedCommand())
+  .addCommand(dataCommand())
   .addCommand(demoCommand())
   .addHelpText(
     'after',
@@ -40,7 +42,7 @@ const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string' && 'syscall' in error
 
 try {
-  for (const command of program.commands) command.exitOverride()
+  for (const command of program.commands) for (const own of [command, ...command.commands]) own.exitOverride()
   await program.parseAsync()
 } catch (error) {
   process.exitCode = exitCodeOf(error)

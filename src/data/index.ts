@@ -1,15 +1,21 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
 export { cropOrPad, cropOrPadMargins } from './crop.js'
 export {
+  type CheckFinding,
+  type CheckOptions,
   type CtRateOptions,
+  checkDataset,
   ctRateEvaluationStudies,
   ctRateFindings,
   type Dataset,
+  type DatasetCheck,
   type DatasetLayout,
   type DatasetProblem,
   datasetLayouts,
   defaultImageReaders,
   detectLayout,
+  type ImageFacts,
+  type ImageFault,
   type ImageReaders,
   type ImageSource,
   imagesOf,
@@ -28,6 +34,8 @@ export {
   readImage,
   readPictureSlices,
   type Split,
+  type SplitCounts,
+  type Spread,
   type Study,
   type StudyImage,
   sourcePath,
@@ -101,6 +109,7 @@ export {
   type WordPieceOptions,
   WordPieceTokenizer,
 } from './text/index.js'
+export { writeTextAtomically } from './text-file.js'
 export {
   contiguous,
   spacingMm,

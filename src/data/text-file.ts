@@ -1,5 +1,5 @@
 import { DataError } from './errors.js'
-import { readFileBytes } from './files.js'
+import { readFileBytes, writeFileAtomically } from './files.js'
 
 /** The text of a file. Throws a DataError when it cannot be read or is not UTF-8. */
 export async function readText(path: string): Promise<string> {
@@ -22,4 +22,9 @@ export function parseJson(text: string, path: string): unknown {
 
 export async function readJson(path: string): Promise<unknown> {
   return parseJson(await readText(path), path)
+}
+
+/** Writes a text so that the file appears under its name only when complete. Throws a DataError when it cannot. */
+export async function writeTextAtomically(path: string, text: string): Promise<void> {
+  await writeFileAtomically(path, [new TextEncoder().encode(text)])
 }

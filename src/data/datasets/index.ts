@@ -1,4 +1,13 @@
+export {
+  type CheckFinding,
+  type CheckOptions,
+  checkDataset,
+  type DatasetCheck,
+  type SplitCounts,
+  type Spread,
+} from './check.js'
 export { type CtRateOptions, ctRateEvaluationStudies, ctRateFindings, openCtRate } from './ct-rate.js'
+export type { ImageFacts, ImageFault } from './inspect-image.js'
 export { type M3dCapOptions, openM3dCap } from './m3d-cap.js'
 export { type DatasetLayout, datasetLayouts, detectLayout, openDataset } from './open.js'
 export { type PartitionOptions, partitionByPatient } from './partition.js'
