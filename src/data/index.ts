@@ -51,6 +51,20 @@ export {
   multiplyAffines,
   type Triple,
 } from './geometry.js'
+export {
+  type Loaded,
+  type LoadedStudy,
+  Loader,
+  type LoaderBatch,
+  LoaderError,
+  type LoaderOptions,
+  type LoadTask,
+  type StudyItem,
+  type StudyLoaderOptions,
+  studyLoader,
+  type TaskContext,
+  type TaskModule,
+} from './loader/index.js'
 export { parseNifti, type ReadNiftiOptions, readNifti } from './nifti.js'
 export { type WriteNiftiOptions, writeNifti } from './nifti-write.js'
 export { axisCodes, reorient } from './orientation.js'
