@@ -5,6 +5,7 @@ import { DataError } from '../data/index.js'
 import { VoxgradError } from '../engine/index.js'
 import { WeightsError } from '../models/index.js'
 import { convertCommand } from './convert.js'
+import { dataCommand } from './data.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
@@ -26,6 +27,7 @@ const program = new Command('voxgrad')
   .addCommand(convertCommand())
   .addCommand(infoCommand())
   .addCommand(plotCommand())
+  .addCommand(dataCommand())
   .addCommand(demoCommand())
   .addCommand(tuneCommand())
   .addHelpText(
@@ -48,7 +50,7 @@ const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && typeof (error as NodeJS.ErrnoException).code === 'string' && 'syscall' in error
 
 try {
-  for (const command of program.commands) command.exitOverride()
+  for (const command of program.commands) for (const own of [command, ...command.commands]) own.exitOverride()
   await program.parseAsync()
 } catch (error) {
   process.exitCode = exitCodeOf(error)

@@ -1,6 +1,47 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
 export type { NamedBytes } from './byte-source.js'
 export { cropOrPad, cropOrPadMargins, cutBox, padToAtLeast, type Surplus, type VoxelBox } from './crop.js'
+export {
+  type CheckFinding,
+  type CheckOptions,
+  type CtRateOptions,
+  checkDataset,
+  ctRateEvaluationStudies,
+  ctRateFindings,
+  type Dataset,
+  type DatasetCheck,
+  type DatasetLayout,
+  type DatasetProblem,
+  datasetLayouts,
+  defaultImageReaders,
+  detectLayout,
+  type ImageFacts,
+  type ImageFault,
+  type ImageReaders,
+  type ImageSource,
+  imagesOf,
+  type M3dCapOptions,
+  openCtRate,
+  openDataset,
+  openM3dCap,
+  openRadChestCt,
+  openSegmentationFolder,
+  openTable,
+  type PartitionOptions,
+  partitionByPatient,
+  type Report,
+  radChestCtAsCtRate,
+  readChannels,
+  readImage,
+  readPictureSlices,
+  type Split,
+  type SplitCounts,
+  type Spread,
+  type Study,
+  type StudyImage,
+  sourcePath,
+  splits,
+} from './datasets/index.js'
 export { type AcceptableDicomIssue, acceptableDicomIssues, type DicomIssue, DicomIssueError } from './dicom/issues.js'
 export { DataError, type DataErrorOptions, NotSupportedDataError } from './errors.js'
 export { cropForeground, type ForegroundOptions, foregroundBox } from './foreground.js'
@@ -17,14 +58,25 @@ export { type Grid, type GridChange, type GridHistory, type GridRecord, gridOf }
 export { type Download, type DownloadOptions, downloadFromHub, type HubProgress } from './hub/download.js'
 export { HubError, type HubProblem } from './hub/errors.js'
 export type { Interpolation } from './interpolate.js'
+export {
+  type Loaded,
+  type LoadedStudy,
+  Loader,
+  type LoaderBatch,
+  LoaderError,
+  type LoaderOptions,
+  type LoadTask,
+  type StudyItem,
+  type StudyLoaderOptions,
+  studyLoader,
+  type TaskContext,
+  type TaskModule,
+} from './loader/index.js'
 export { type WriteMetaImageOptions, writeMetaImage } from './metaimage/write.js'
 export {
   type NiftiVolume,
   parseNifti,
-  parseNifti,
   type ReadNiftiOptions,
-  type ReadNiftiOptions,
-  readNifti,
   readNifti,
 } from './nifti.js'
 export { type WriteNiftiOptions, writeNifti } from './nifti-write.js'
@@ -93,6 +145,7 @@ export {
   type WordPieceOptions,
   WordPieceTokenizer,
 } from './text/index.js'
+export { writeTextAtomically } from './text-file.js'
 export {
   type OpenTorchOptions,
   openTorchCheckpoint,

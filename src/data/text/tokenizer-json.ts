@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DataError } from '../errors.js'
+import { parseJson } from '../text-file.js'
 import { Vocabulary } from './vocabulary.js'
 import { type WordPieceOptions, WordPieceTokenizer } from './wordpiece.js'
 
@@ -53,13 +54,7 @@ const schema = z.object({
  * normalizer, template, tokens that swallow spaces) is refused with a DataError that names the field.
  */
 export function tokenizerFromJson(text: string, path = 'tokenizer.json'): WordPieceTokenizer {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new DataError(`is not JSON: ${cause instanceof Error ? cause.message : cause}`, { path, cause })
-  }
-  const parsed = schema.safeParse(value)
+  const parsed = schema.safeParse(parseJson(text, path))
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
     throw new DataError(`is no BERT tokenizer: ${problems.join('; ')}`, { path })

@@ -1,0 +1,74 @@
+/** The ready-made task of `studyLoader`: one image of a study, brought to a network's grid. */
+import type { ImageSource, Report, Study, StudyImage } from '../datasets/index.js'
+import { readImage } from '../datasets/index.js'
+import { NotSupportedDataError } from '../errors.js'
+import type { Affine, Triple } from '../geometry.js'
+import { type PreprocessStep, preprocess } from '../preprocess.js'
+import type { TaskContext } from './task.js'
+
+/** What a worker has to know of an image. */
+export interface StudyItem {
+  readonly study: Omit<Study, 'images'>
+  readonly name: string
+  readonly source: ImageSource
+  readonly mask?: ImageSource
+}
+
+export interface StudyTaskData {
+  /** From the scan to the network's input. */
+  readonly steps: readonly PreprocessStep[]
+}
+
+/** An image of a study, ready for a network. */
+export interface LoadedStudy {
+  readonly study: string
+  readonly patient: string
+  /** C-ordered float32 voxels. */
+  readonly image: Float32Array
+  /** On the same grid, taken by nearest neighbour; 0 outside. */
+  readonly mask?: Float32Array
+  readonly shape: Triple
+  readonly affine: Affine
+  readonly report?: Report
+  readonly labels?: Readonly<Record<string, number>>
+}
+
+/** The image of a study in a list for the loader. */
+export function studyItem({ images: _, ...study }: Study, { name, source, mask }: StudyImage): StudyItem {
+  return { study, name, source, ...(mask && { mask }) }
+}
+
+/** Reads and preprocesses one image, and its mask where there is one. Throws a DataError for what cannot be read. */
+export async function load(
+  { study, source, mask }: StudyItem,
+  { data: { steps } }: TaskContext<StudyTaskData>,
+): Promise<LoadedStudy> {
+  const volume = preprocess(await readImage(source), steps)
+  const labels = mask && preprocess(await readImage(mask), steps.flatMap(maskStep))
+  return {
+    ...{ study: study.id, patient: study.patient, shape: volume.shape, affine: volume.affine },
+    image: volume.data as Float32Array,
+    ...(labels && { mask: labels.data as Float32Array }),
+    ...(study.report && { report: study.report }),
+    ...(study.labels && { labels: study.labels }),
+  }
+}
+
+/** What a step does to a label map: grids change alike, intensities not at all. */
+function maskStep(step: PreprocessStep): PreprocessStep[] {
+  switch (step.kind) {
+    case 'orient':
+      return [step]
+    case 'resample':
+      return [{ ...step, interpolation: 'nearest', antialias: false }]
+    case 'cropOrPad':
+      return [{ ...step, value: 0 }]
+    case 'clamp':
+    case 'scale':
+      return []
+    default:
+      throw new NotSupportedDataError(
+        `masks do not go through the step '${(step as PreprocessStep).kind}' with their image`,
+      )
+  }
+}
