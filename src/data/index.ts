@@ -145,7 +145,7 @@ export {
   type WordPieceOptions,
   WordPieceTokenizer,
 } from './text/index.js'
-export { writeTextAtomically } from './text-file.js'
+export { writeTextAtomically } from './text/text-file.js'
 export {
   type OpenTorchOptions,
   openTorchCheckpoint,

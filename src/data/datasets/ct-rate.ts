@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
 import { DataError } from '../errors.js'
-import { readText } from '../text-file.js'
+import { readText } from '../text/text-file.js'
 import { type CsvRow, readCsv } from './csv.js'
 import { firstFile, isFolder, listFiles } from './listing.js'
 import { parseLabel, parseNumbers } from './numbers.js'

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { DataError } from '../errors.js'
-import { readJson, readText } from '../text-file.js'
+import { readJson, readText } from '../text/text-file.js'
 import { firstFile, isFolder, listFiles } from './listing.js'
 import { type Dataset, type DatasetProblem, makeReport, type Report, type Split, type Study } from './study.js'
 

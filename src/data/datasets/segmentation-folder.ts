@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { DataError } from '../errors.js'
-import { readJson } from '../text-file.js'
+import { readJson } from '../text/text-file.js'
 import { listFiles } from './listing.js'
 import type { Dataset, DatasetProblem, ImageSource, Split, Study } from './study.js'
 

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { DataError } from '../errors.js'
-import { parseJson, readText } from '../text-file.js'
+import { parseJson, readText } from '../text/text-file.js'
 import { readCsv } from './csv.js'
 import { isFile, isFolder } from './listing.js'
 import { parseLabel } from './numbers.js'

@@ -1,5 +1,5 @@
 import { DataError } from '../errors.js'
-import { readText } from '../text-file.js'
+import { readText } from './text-file.js'
 import { tokenizerFromJson } from './tokenizer-json.js'
 import { type WordPieceOptions, WordPieceTokenizer } from './wordpiece.js'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DataError } from '../errors.js'
-import { parseJson } from '../text-file.js'
+import { parseJson } from './text-file.js'
 import { Vocabulary } from './vocabulary.js'
 import { type WordPieceOptions, WordPieceTokenizer } from './wordpiece.js'
 

@@ -1,5 +1,5 @@
-import { DataError } from './errors.js'
-import { readFileBytes, writeFileAtomically } from './files.js'
+import { DataError } from '../errors.js'
+import { readFileBytes, writeFileAtomically } from '../files.js'
 
 /** The text of a file. Throws a DataError when it cannot be read or is not UTF-8. */
 export async function readText(path: string): Promise<string> {
