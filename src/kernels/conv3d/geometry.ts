@@ -1,6 +1,7 @@
 /** Where the elements of a convolution lie: options, extents, and the error messages about them. */
 import { NotSupportedError, ShapeError } from '../../engine/errors.js'
 import { formatShape, type Shape } from '../../engine/shape.js'
+import type { Activation } from './activation.js'
 
 /** One number per spatial axis: depth, height, width. */
 export type Triple = readonly [number, number, number]
@@ -12,6 +13,8 @@ export interface ConvolutionOptions {
   readonly paddingAfter: Triple
   readonly dilation: Triple
   readonly groups: number
+  /** Applied to the result. */
+  readonly activation?: Activation | undefined
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { Capabilities } from '../../engine/capabilities.js'
 import type { DType } from '../../engine/dtype.js'
 import { defineKernel } from '../../engine/kernel.js'
+import { type Activation, activationCode } from './activation.js'
 import convolveWgsl from './convolve.wgsl'
 import { map3, type Triple, volumeOf } from './geometry.js'
 import packWgsl from './pack.wgsl'
@@ -48,6 +49,7 @@ export interface ConvolveProblem {
   readonly weightType: DType
   readonly outputType: DType
   readonly biasType: DType | undefined
+  readonly activation: Activation | undefined
 }
 
 const ones: Triple = [1, 1, 1]
@@ -114,7 +116,7 @@ export const convolveKernel = defineKernel<ConvolveProblem>({
             GROUPED: groups > 1,
             HAS_BIAS: biasType !== undefined,
           },
-          code: component(width),
+          code: component(width) + activationCode(problem.activation),
         }
       },
       parameters(writer, problem) {

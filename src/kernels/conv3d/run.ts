@@ -4,6 +4,7 @@ import type { DispatchRequest } from '../../engine/kernel.js'
 import type { Shape } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { runReduce } from '../reduce/kernel.js'
+import type { Activation } from './activation.js'
 import { type ConvolutionGeometry, volumeOf } from './geometry.js'
 import {
   convolveKernel,
@@ -26,10 +27,12 @@ export interface ConvolveCall {
   readonly x: Tensor
   readonly weight: Tensor
   readonly bias?: Tensor | undefined
+  readonly activation?: Activation | undefined
   readonly y: Tensor
 }
 
-export function runConvolve(context: RunContext, { direction, geometry, x, weight, bias, y }: ConvolveCall): void {
+export function runConvolve(context: RunContext, call: ConvolveCall): void {
+  const { direction, geometry, x, weight, bias, y } = call
   const { batch, fine, coarse, kernel, stride, paddingBefore, dilation, groups, fineChannels, coarseChannels } =
     geometry
   const down = direction === 'convolve'
@@ -53,6 +56,7 @@ export function runConvolve(context: RunContext, { direction, geometry, x, weigh
       weightType: weight.dtype,
       outputType: y.dtype,
       biasType: bias?.dtype,
+      activation: call.activation,
     },
     inputs: [x, packed, bias ?? x],
     outputs: [y],
