@@ -37,8 +37,11 @@ export interface KernelVariant<P> {
   parameters?(writer: ParameterWriter, problem: P): void
   /** Workgroups to launch: a count (spread over x and y, see {@link spreadWorkgroups}) or three dimensions. */
   workgroups(problem: P, capabilities: Capabilities): number | readonly [number, number, number]
-  /** For variants of two passes (split-K): this one then writes partial results, from which a second makes the outputs. */
-  split?(problem: P, capabilities: Capabilities): SecondPass
+  /**
+   * For variants of two passes (split-K): this one then writes partial results, from which a second makes the outputs.
+   * Undefined where one pass does it.
+   */
+  split?(problem: P, capabilities: Capabilities): SecondPass | undefined
 }
 
 /** The first pass binds the inputs and then the partials; the second the partials, the inputs and then the outputs. */

@@ -1,9 +1,15 @@
-/** The kernel behind matmul and linear. */
+/** The kernel behind matmul and linear: the product skeletons with operands in storage. */
 import type { DType } from '../../engine/dtype.js'
-import { defineKernel, type Specialization } from '../../engine/kernel.js'
-import type { ParameterWriter } from '../../engine/parameters.js'
-import portableWgsl from './portable.wgsl'
-import uniformRowWgsl from './uniform-row.wgsl'
+import { defineGemm, forOperand, type GemmClient, type GemmOperand, skeletons } from '../gemm/index.js'
+import columnsRaggedWgsl from './columns-ragged.wgsl'
+import columnsWholeWgsl from './columns-whole.wgsl'
+import paramsWgsl from './params.wgsl'
+import raggedInnerWgsl from './ragged-inner.wgsl'
+import raggedOuterWgsl from './ragged-outer.wgsl'
+import storeWgsl from './store.wgsl'
+import wholeWgsl from './whole.wgsl'
+import writeRaggedWgsl from './write-ragged.wgsl'
+import writeWholeWgsl from './write-whole.wgsl'
 
 /** `y[batch, i, j] = sum_k a[i, k] b[k, j] + bias[j]` */
 export interface MatmulProblem {
@@ -29,57 +35,75 @@ export interface MatmulBatch {
   readonly strideB: readonly number[]
 }
 
-/** Rows per invocation of the uniform-row variant; few rows waste less with the smaller tile. */
-const uniformRows = (m: number) => (m <= 4 ? 4 : m <= 8 ? 8 : 16)
+type FloatType = 'f32' | 'f16'
 
-function writeParameters(writer: ParameterWriter, { m, n, k, batch }: MatmulProblem): void {
-  writer.u32(m).u32(n).u32(k).u32(batch.count)
-  writer.vectors(batch.extents, 4, 1).vectors(batch.strideA, 4).vectors(batch.strideB, 4)
+/** Elements of an operand's last axis. */
+const lastOf = ({ vectors }: GemmOperand, outer: number, k: number): number => (vectors === 'inner' ? k : outer)
+
+function operandOf(letter: 'A' | 'B', operand: GemmOperand, isWhole: boolean): string {
+  const text = isWhole ? wholeWgsl : operand.vectors === 'inner' ? raggedInnerWgsl : raggedOuterWgsl
+  return forOperand(text, letter)
 }
 
-function specialize(problem: MatmulProblem, width: 1 | 4): Specialization {
-  const { a, b, y, bias, transposeA, transposeB } = problem
-  const element = (dtype: DType) => (width === 4 ? `vec4<${dtype}>` : dtype)
-  const value = element('f32')
-  const output = `@group(0) @binding(${bias ? 3 : 2}) var<storage, read_write> y: array<${element(y)}>;`
-  const code = bias
-    ? `@group(0) @binding(2) var<storage, read> bias: array<${element(bias)}>;\n${output}
-fn biasAt(i: u32) -> ${value} { return ${value}(bias[i]); }`
-    : `${output}\nfn biasAt(i: u32) -> ${value} { return ${value}(); }`
+const stored = (dtype: DType, isWhole: boolean) => (isWhole ? `vec4<${dtype}>` : dtype)
+
+function operandsOf({ transposeA, transposeB, a, b }: MatmulProblem): { a: GemmOperand; b: GemmOperand } {
   return {
-    types: { TypeA: a, TypeB: b, Output: y },
-    constants: {
-      TRANSPOSE_A: transposeA,
-      TRANSPOSE_B: transposeB,
-      HAS_BIAS: bias !== undefined,
-      ...(width === 4 ? { ROWS: uniformRows(problem.m) } : {}),
-    },
-    code,
+    a: { vectors: transposeA ? 'outer' : 'inner', dtype: a as FloatType },
+    b: { vectors: transposeB ? 'inner' : 'outer', dtype: b as FloatType },
   }
 }
 
-const key = ({ a, b, y, bias, transposeA, transposeB }: MatmulProblem) =>
-  `|${a}|${b}|${y}|${bias}|${transposeA}|${transposeB}`
+/** Which rows are whole 4-vectors: of A, B and y. */
+function wholeness(problem: MatmulProblem): readonly [boolean, boolean, boolean] {
+  const { m, n, k } = problem
+  const { a, b } = operandsOf(problem)
+  return [lastOf(a, m, k) % 4 === 0, lastOf(b, n, k) % 4 === 0, n % 4 === 0]
+}
 
-export const matmulKernel = defineKernel<MatmulProblem>({
+const client: GemmClient<MatmulProblem> = {
   name: 'matmul',
-  variants: [
-    {
-      name: 'uniformRow',
-      wgsl: uniformRowWgsl,
-      supports: (_, { m, n, k, transposeA }) => n % 4 === 0 && k % 4 === 0 && k > 0 && (!transposeA || m % 4 === 0),
-      key: (problem) => `${key(problem)}|${uniformRows(problem.m)}`,
-      specialize: (problem) => specialize(problem, 4),
-      parameters: writeParameters,
-      workgroups: ({ m, n, batch }) => Math.ceil(m / uniformRows(m)) * Math.ceil(n / 128) * batch.count,
-    },
-    {
-      name: 'portable',
-      wgsl: portableWgsl,
-      key,
-      specialize: (problem) => specialize(problem, 1),
-      parameters: writeParameters,
-      workgroups: ({ m, n, batch }) => Math.ceil(m / 32) * Math.ceil(n / 32) * batch.count,
-    },
-  ],
-})
+  shape: (problem) => ({
+    m: problem.m,
+    n: problem.n,
+    k: problem.k,
+    batch: problem.batch.count,
+    ...operandsOf(problem),
+  }),
+  key(problem) {
+    const { a, b, y, bias, transposeA, transposeB, batch } = problem
+    return `${a}|${b}|${y}|${bias}|${transposeA}|${transposeB}|${wholeness(problem)}|${batch.count > 1}`
+  },
+  source(problem) {
+    const { bias, y, batch } = problem
+    const { a, b } = operandsOf(problem)
+    const [wholeA, wholeB, wholeY] = wholeness(problem)
+    return {
+      types: { YType: y },
+      constants: {
+        A_INNER: a.vectors === 'inner',
+        B_INNER: b.vectors === 'inner',
+        BATCHED: batch.count > 1,
+      },
+      inputs: [
+        { name: 'a', type: stored(a.dtype, wholeA) },
+        { name: 'b', type: stored(b.dtype, wholeB) },
+        ...(bias ? [{ name: 'bias', type: stored(bias, wholeY) }] : []),
+      ],
+      outputs: [{ name: 'y', type: stored(y, wholeY) }],
+      shared: paramsWgsl,
+      readers: [operandOf('A', a, wholeA), operandOf('B', b, wholeB)].join('\n'),
+      store: [
+        wholeY ? writeWholeWgsl : writeRaggedWgsl,
+        ...(bias ? [(wholeY ? columnsWholeWgsl : columnsRaggedWgsl).replaceAll('tensor', 'bias')] : []),
+        `fn epilogue(row: u32, j: u32, value: vec4f) -> vec4f { return value${bias ? ' + biasAt(0u, j)' : ''}; }`,
+        storeWgsl,
+      ].join('\n'),
+    }
+  },
+  parameters(writer, { batch }) {
+    writer.vectors(batch.extents, 4, 1).vectors(batch.strideA, 4).vectors(batch.strideB, 4)
+  },
+}
+
+export const matmulKernel = defineGemm(client, skeletons)
