@@ -60,6 +60,11 @@ export const conv3dCases: readonly Conv3dCase[] = [
     ],
     padded(one),
   ),
+  conv('many channels in parts', [[1, 1, 1, 3, 256], [2, 1, 1, 2, 256], [2]]),
+  conv('many windows in parts', [
+    [1, 4, 9, 16, 1],
+    [2, 1, 1, 2, 1],
+  ]),
   ...(['relu', 'leaky-relu', 'gelu', 'silu'] as const).map((name) =>
     conv(`then ${name}`, [[1, 2, 3, 3, 4], [3, 2, 2, 2, 4], [3]], { activation: { name, slope: 0.2 } }),
   ),

@@ -37,7 +37,7 @@ export const triple = (value: number | Triple | undefined, fallback: number): Tr
       ? [value, value, value]
       : [value[0], value[1], value[2]]
 
-export function map3(fn: (axis: 0 | 1 | 2) => number): Triple {
+export function map3<T>(fn: (axis: 0 | 1 | 2) => T): readonly [T, T, T] {
   return [fn(0), fn(1), fn(2)]
 }
 
