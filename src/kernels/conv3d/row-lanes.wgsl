@@ -32,9 +32,10 @@ fn main(
   var sums: array<array<vec4f, ROWS>, QUADS>;
   let end = endOfPart(tile.part);
   for (var k = firstOfPart(tile.part); k < end; k += 4u) {
-    var left: array<mat4x4<AType>, ROWS / 4u>;
+    var left: array<mat4x4<f32>, ROWS / 4u>;
     for (var r = 0u; r < ROWS / 4u; r++) {
-      left[r] = aBlock(rows[r], k);
+      let block = aBlock(rows[r], k);
+      left[r] = mat4x4<f32>(vec4f(block[0]), vec4f(block[1]), vec4f(block[2]), vec4f(block[3]));
     }
     for (var q = 0u; q < QUADS; q++) {
       if (q < quads) {
@@ -42,7 +43,7 @@ fn main(
         for (var r = 0u; r < ROWS; r++) {
           var sum = sums[q][r];
           for (var e = 0u; e < 4u; e++) {
-            sum = fma(vec4f(f32(left[r / 4u][e][r % 4u])), vec4f(right[e]), sum);
+            sum = fma(vec4f(left[r / 4u][e][r % 4u]), vec4f(right[e]), sum);
           }
           sums[q][r] = sum;
         }

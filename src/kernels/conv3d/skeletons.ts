@@ -26,11 +26,23 @@ function rowLanes(rows: number): GemmSkeleton {
     tileM,
     tileN,
     band: 1,
-    // Compilers for CPUs take long over the many 16-bit stores that ragged rows of f16 need.
-    supports: ({ software }, { n, a }) => software && (n % 4 === 0 || a.dtype === 'f32'),
+    // Compilers for CPUs take seconds over conversions to f16, and longer over 16-bit stores, which ragged rows need.
+    supports: ({ software }, { n, a }) => software && (a.dtype === 'f32' || (rows < 8 && n % 4 === 0)),
     specialize: () => ({ constants: { LANES: lanes, ROWS: rows, QUADS: quads } }),
     split,
   }
 }
 
-export const skeletons: readonly GemmSkeleton[] = [rowLanes(8), rowLanes(4), ...general]
+const portable = general.find(({ name }) => name === 'portable')!
+
+/** Small products are over before a large kernel has compiled for a CPU. */
+const smallFlops = 4e6
+
+const portableSmall: GemmSkeleton = {
+  ...portable,
+  name: 'portable-small',
+  family: 'portable',
+  supports: ({ software }, { m, n, k, batch }) => software && 2 * m * n * k * batch < smallFlops,
+}
+
+export const skeletons: readonly GemmSkeleton[] = [portableSmall, rowLanes(8), rowLanes(4), ...general]
