@@ -5,11 +5,21 @@
 import type { CaseInput, OpCase } from '../src/engine/op.js'
 import type { AttentionOpOptions } from '../src/kernels/attention/problem.js'
 import type { ConvolutionOptions } from '../src/kernels/conv3d/geometry.js'
+import type { MatmulOptions } from '../src/kernels/matmul/index.js'
 
 const floats = (...shapes: number[][]): CaseInput[] => shapes.map((shape) => ({ shape }))
 
 function square(n: number): OpCase<unknown> {
   return { name: `square ${n}`, inputs: floats([n, n], [n, n]), options: {}, bench: true }
+}
+
+function product(name: string, ...shapes: number[][]): OpCase<MatmulOptions> {
+  return { name, inputs: floats(...shapes), options: {}, bench: true }
+}
+
+function transposed(n: number, options: MatmulOptions): OpCase<MatmulOptions> {
+  const operand = options.transposeA ? 'a' : 'b'
+  return { name: `square ${n}, ${operand} transposed`, inputs: floats([n, n], [n, n]), options, bench: true }
 }
 
 function attention(batch: number, heads: number, tokens: number, headDim: number): OpCase<AttentionOpOptions> {
@@ -56,8 +66,33 @@ const layer = (rows: number, inputs: number, outputs: number): OpCase<unknown> =
 
 /** By operation. A case that an operation already has under the same name is not repeated. */
 export const conventionalCases: Readonly<Record<string, readonly OpCase<unknown>[]>> = {
-  matmul: [2048, 4096, 8192].map(square),
-  linear: [layer(256, 768, 768), layer(4096, 768, 3072)],
+  matmul: [
+    ...[2048, 4096, 8192].map(square),
+    transposed(512, { transposeA: true }),
+    transposed(512, { transposeB: true }),
+    product('12 heads, 512 × 64 by 64 × 512', [12, 512, 64], [12, 64, 512]),
+    product('one row, 4096 × 4096', [1, 4096], [4096, 4096]),
+    product('16 rows, 4096 × 4096', [16, 4096], [4096, 4096]),
+    product('16 columns, 4096 × 4096', [4096, 4096], [4096, 16]),
+    product('few results, 64 × 65536 × 64', [64, 65536], [65536, 64]),
+  ],
+  linear: [
+    layer(256, 768, 768),
+    layer(4096, 768, 3072),
+    // COLIPRI's image encoder: projections, SwiGLU up and down.
+    layer(13824, 864, 864),
+    layer(13824, 864, 2304),
+    layer(13824, 2304, 864),
+    layer(512, 2304, 864),
+    // fVLM's vision tower: queries, keys and values at once, feed-forward.
+    layer(1232, 768, 2304),
+    layer(1232, 768, 3072),
+    // VELVET-Med's first Swin stage: many tokens, few channels.
+    layer(27648, 48, 192),
+    // BERT's feed-forward at 128 tokens.
+    layer(128, 768, 3072),
+    layer(128, 3072, 768),
+  ],
   attention: [
     attention(1, 4, 256, 64),
     attention(1, 4, 1024, 64),

@@ -82,9 +82,17 @@ export class PipelineCache {
     for (const key of this.#bindGroups.keys()) if (mention.test(key)) this.#bindGroups.delete(key)
   }
 
-  /** Compiles a variant's module without running it; the compiler's messages, empty when it is sound. */
-  async diagnose<P>(kernel: Kernel<P>, variant: KernelVariant<P>, problem: P): Promise<string[]> {
-    const { gpu, capabilities } = this.#device
+  /**
+   * Compiles a variant's module without running it; the compiler's messages, empty when it is sound. Other capabilities
+   * than the device's make the module that an adapter with those would get.
+   */
+  async diagnose<P>(
+    kernel: Kernel<P>,
+    variant: KernelVariant<P>,
+    problem: P,
+    capabilities = this.#device.capabilities,
+  ): Promise<string[]> {
+    const { gpu } = this.#device
     gpu.pushErrorScope('validation')
     const code = moduleSource(variant, variant.specialize?.(problem, capabilities))
     const module = gpu.createShaderModule({ label: `${kernel.name}/${variant.name}`, code })

@@ -14,12 +14,30 @@ import { loadAllKernels } from '../support/modules.js'
 await loadAllKernels()
 const device = await testDevice({ backend: 'null' })
 
+const matrixConfigs = [
+  [16, 16, 16],
+  [16, 8, 16],
+  [8, 16, 16],
+  [16, 8, 8],
+  [8, 8, 8],
+].flatMap(([m, n, k]) =>
+  ['f16', 'f32'].map((componentType) => ({ m: m!, n: n!, k: k!, componentType, resultComponentType: 'f32' })),
+)
+
+/** The null back end as two adapters: variants may be for software or for GPUs alone, and for matrices it does not list. */
+const adapters = [false, true].map((software) => ({
+  ...device.capabilities,
+  software,
+  subgroupMinSize: 32,
+  subgroupMaxSize: 32,
+  subgroupMatrixConfigs: matrixConfigs,
+  maxInvocationsPerWorkgroup: 1024,
+  maxWorkgroupMemoryBytes: 49152,
+}))
+
 it('has every feature on the null back end', () => {
   expect(device.capabilities).toMatchObject({ f16: true, subgroups: true })
 })
-
-/** The null back end is no software adapter, whose variants compile anywhere. */
-const views = [device.capabilities, { ...device.capabilities, software: true }]
 
 it('compiles every variant', async () => {
   // Problems come from running the cases: whatever a kernel is asked for there, each of its variants must compile for.
@@ -40,10 +58,12 @@ it('compiles every variant', async () => {
   for (const [kernel, list] of problems) {
     for (const problem of list) {
       for (const variant of kernel.variants) {
-        if (!views.some((view) => variant.supports?.(view, problem) ?? true)) continue
-        compiled.add(`${kernel.name}/${variant.name}`)
-        const messages = await device.pipelines.diagnose(kernel, variant, problem)
-        if (messages.length > 0) broken.push(`${kernel.name}/${variant.name}: ${messages.join('; ')}`)
+        for (const capabilities of adapters) {
+          if (!(variant.supports?.(capabilities, problem) ?? true)) continue
+          compiled.add(`${kernel.name}/${variant.name}`)
+          const messages = await device.pipelines.diagnose(kernel, variant, problem, capabilities)
+          if (messages.length > 0) broken.push(`${kernel.name}/${variant.name}: ${messages.join('; ')}`)
+        }
       }
     }
   }

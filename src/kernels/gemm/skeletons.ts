@@ -2,7 +2,9 @@
 import blockedWgsl from './blocked.wgsl'
 import type { GemmShape } from './client.js'
 import type { GemmSkeleton, GemmSplit } from './gemm.js'
+import { matrix } from './matrix.js'
 import portableWgsl from './portable.wgsl'
+import { uniformRow } from './uniform-row.js'
 
 export interface BlockedTile {
   readonly tileM: number
@@ -57,12 +59,39 @@ export function blocked({ tileM, tileN, tileK, quadsM, quadsN }: BlockedTile): G
   }
 }
 
+/** For problems that have no more rows than the tile: others would read b once for every few rows. */
+const fewRows = (skeleton: GemmSkeleton): GemmSkeleton => ({
+  ...skeleton,
+  supports: (capabilities, shape) => shape.m <= skeleton.tileM && (skeleton.supports?.(capabilities, shape) ?? true),
+})
+
 /** For any client on any adapter. */
 const portable: GemmSkeleton = { name: 'portable', wgsl: portableWgsl, tileM: 32, tileN: 32, band: 8 }
 
 const blocked64 = { tileM: 64, tileN: 64, tileK: 16, quadsM: 2, quadsN: 2 }
 
+/** Of a configuration: 4 x 4 matrices per subgroup (64 x 64 results of 16 x 16), a quarter of that, and k cut. */
+function matrixSkeletons(shape: readonly [number, number, number]): GemmSkeleton[] {
+  const large = matrix({ matrix: shape, counts: [4, 4], subgroups: [2, 2], tileK: 32 })
+  const small = matrix({ matrix: shape, counts: [2, 2], subgroups: [2, 2], tileK: 16 })
+  return [
+    splitting(small, 16),
+    // A CPU's driver takes minutes to compile this many matrices, and registers are what they are for.
+    { ...large, supports: (capabilities, problem) => !capabilities.software && large.supports!(capabilities, problem) },
+    small,
+  ]
+}
+
 export const skeletons: readonly GemmSkeleton[] = [
+  fewRows(uniformRow({ rows: 4, quads: 2 })),
+  uniformRow({ rows: 32, quads: 2 }),
+  uniformRow({ rows: 16, quads: 2 }),
+  uniformRow({ rows: 16, quads: 1 }),
+  ...matrixSkeletons([16, 16, 16]),
+  ...matrixSkeletons([16, 8, 16]),
+  ...matrixSkeletons([8, 16, 16]),
+  ...matrixSkeletons([16, 8, 8]),
+  ...matrixSkeletons([8, 8, 8]),
   splitting(blocked(blocked64), blocked64.tileK),
   blocked({ tileM: 128, tileN: 128, tileK: 8, quadsM: 2, quadsN: 2 }),
   blocked(blocked64),
