@@ -32,14 +32,16 @@ fn main(
   var sums: array<array<vec4f, ROWS>, QUADS>;
   let end = endOfPart(tile.part);
   for (var k = firstOfPart(tile.part); k < end; k += 4u) {
+    let leftStep = aStep(k);
+    let rightStep = bStep(k);
     var left: array<mat4x4<f32>, ROWS / 4u>;
     for (var r = 0u; r < ROWS / 4u; r++) {
-      let block = aBlock(rows[r], k);
+      let block = aBlockAt(rows[r], leftStep);
       left[r] = mat4x4<f32>(vec4f(block[0]), vec4f(block[1]), vec4f(block[2]), vec4f(block[3]));
     }
     for (var q = 0u; q < QUADS; q++) {
       if (q < quads) {
-        let right = bBlock(bQuad(tile.batch, firstColumn + 4u * q), k);
+        let right = bBlockAt(bQuad(tile.batch, firstColumn + 4u * q), rightStep);
         for (var r = 0u; r < ROWS; r++) {
           var sum = sums[q][r];
           for (var e = 0u; e < 4u; e++) {
