@@ -1,10 +1,10 @@
 /** Convolutions: random geometries against each other and the reference, and what the cases do not say. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { gradients, scope, type Tensor, tensor } from '../../src/engine/index.js'
+import { gradients, noGrad, scope, type Tensor, tensor } from '../../src/engine/index.js'
 import { definedOps, type OpDefinition } from '../../src/engine/op.js'
 import { conv3d, convTranspose3d, type Triple } from '../../src/kernels/conv3d/index.js'
-import { mul } from '../../src/kernels/elementwise/index.js'
+import { gelu, leakyRelu, mul, relu, silu } from '../../src/kernels/elementwise/index.js'
 import { sum } from '../../src/kernels/reduce/index.js'
 import { caseValues, largestError, largestMagnitude } from '../support/arrays.js'
 import { testDevice } from '../support/device.js'
@@ -122,6 +122,21 @@ it('makes the same result by patches and by windows', async () => {
   expect(largestError(patches, windows)).toBeLessThan(1e-5)
 })
 
+it.each([
+  ['relu', relu],
+  ['leaky-relu', leakyRelu],
+  ['gelu', gelu],
+  ['silu', silu],
+] as const)('computes the same with %s apart, for gradients too', async (activation, apart) => {
+  const [x, weight] = [random([1, 3, 4, 3, 2], 1), random([3, 3, 3, 3, 2], 2).setRequiresGrad()]
+  const cotangent = random([1, 3, 4, 3, 3], 3)
+  const together = () => conv3d(x, weight, { padding: 1, activation })
+  const twice = () => apart(conv3d(x, weight, { padding: 1 }))
+  const gradient = (fn: () => Tensor) => gradients(fn(), [weight], { gradient: cotangent })[0]!
+  expect(largestError(await noGrad(together).data(), await noGrad(twice).data())).toBeLessThan(1e-6)
+  expect(largestError(await gradient(together).data(), await gradient(twice).data())).toBeLessThan(1e-5)
+})
+
 it('says what is wrong', () => {
   const x = random([1, 3, 3, 3, 4], 1)
   expect(() => conv3d(x, random([2, 3, 3, 3, 3], 1))).toThrow(
@@ -132,6 +147,9 @@ it('says what is wrong', () => {
   expect(() => conv3d(x, random([2, 1, 1, 1, 4], 1), { bias: random([3], 1), padding: 1 })).toThrow(/bias \[3\]/)
   expect(() => conv3d(x, random([2, 1, 1, 1, 4], 1), { stride: 0 })).toThrow(/must be positive integers/)
   expect(() => conv3d(random([3, 3], 1), random([2, 1, 1, 1, 4], 1))).toThrow(/takes x \[N, D, H, W, C\]/)
+  expect(() => conv3d(x, random([2, 1, 1, 1, 4], 1), { activation: 'tanh' as 'relu' })).toThrow(
+    /conv3d: the activation must be one of relu, .* got "tanh"/,
+  )
   expect(() => convTranspose3d(x, random([3, 2, 2, 2, 2], 1), { padding: 1 })).toThrow(/do not fit together/)
   expect(() => convTranspose3d(x, random([4, 2, 2, 2, 2], 1), { stride: 2, outputPadding: 2 })).toThrow(
     /outputPadding 2,2,2 must be smaller than stride/,

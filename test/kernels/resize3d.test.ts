@@ -15,7 +15,19 @@ function positionOf(o: number, from: number, to: number, { mode, alignCorners }:
   return Math.min(from - 1, Math.max(0, ((o + 0.5) * from) / to - 0.5))
 }
 
-const modes: Resize3dOptions[] = [{ mode: 'trilinear' }, { mode: 'trilinear', alignCorners: true }, { mode: 'nearest' }]
+/** What element `i` counts in output `o`. */
+function weightIn(o: number, i: number, from: number, to: number, options: Resize3dOptions): number {
+  if (options.mode !== 'area') return Math.max(0, 1 - Math.abs(positionOf(o, from, to, options) - i))
+  const [first, end] = [Math.floor((o * from) / to), Math.ceil(((o + 1) * from) / to)]
+  return i >= first && i < end ? 1 / (end - first) : 0
+}
+
+const modes: Resize3dOptions[] = [
+  { mode: 'trilinear' },
+  { mode: 'trilinear', alignCorners: true },
+  { mode: 'nearest' },
+  { mode: 'area' },
+]
 
 describe.each(modes)('$mode, corners $alignCorners', (options) => {
   it('weighs every pair of extents as its formula says, and transposes that', async () => {
@@ -30,7 +42,7 @@ describe.each(modes)('$mode, corners $alignCorners', (options) => {
         const [dx] = scope(() => gradients(sum(mul(y, tensor(device, cotangent, y.shape))), [x]))
         const [weights, gradient] = [await y.data(), await dx!.data()]
         for (let i = 0; i < from; i++) {
-          const weightOf = (o: number) => Math.max(0, 1 - Math.abs(positionOf(o, from, to, options) - i))
+          const weightOf = (o: number) => weightIn(o, i, from, to, options)
           for (let o = 0; o < to; o++) expect(weights[o * from + i], `${from} to ${to}`).toBeCloseTo(weightOf(o), 6)
           for (let c = 0; c < from; c++) {
             let want = 0
@@ -70,5 +82,6 @@ it('says what is wrong', () => {
   expect(() => resize3d(x, 0, { mode: 'nearest' })).toThrow(/resize3d: the size must be .* got \[0, 0, 0\]/)
   expect(() => resize3d(x, 40_000, { mode: 'nearest' })).toThrow(/resize3d: axes go up to 32767/)
   expect(() => resize3d(x, 4, { mode: 'nearest', alignCorners: true })).toThrow(/resize3d: alignCorners/)
+  expect(() => resize3d(x, [2, 2, 0], { mode: 'area' })).toThrow(/resize3d: the size must be .* got \[2, 2, 0\]/)
   expect(() => resize3d(tensor(device, [0], [1]), 4, { mode: 'nearest' })).toThrow(/resize3d: takes a volume/)
 })

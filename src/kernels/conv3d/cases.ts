@@ -60,6 +60,17 @@ export const conv3dCases: readonly Conv3dCase[] = [
     ],
     padded(one),
   ),
+  conv('many channels in parts', [[1, 1, 1, 3, 256], [2, 1, 1, 2, 256], [2]]),
+  conv('many windows in parts', [
+    [1, 4, 9, 16, 1],
+    [2, 1, 1, 2, 1],
+  ]),
+  ...(['relu', 'leaky-relu', 'gelu', 'silu'] as const).map((name) =>
+    conv(`then ${name}`, [[1, 2, 3, 3, 4], [3, 2, 2, 2, 4], [3]], { activation: { name, slope: 0.2 } }),
+  ),
+  conv('then a leaky-relu that turns the sign', [[1, 2, 2, 3, 1], [2, 1, 2, 2, 1], [2]], {
+    activation: { name: 'leaky-relu', slope: -0.5 },
+  }),
   { ...conv('first layer, 96³', [[1, 96, 96, 96, 1], [48, 3, 3, 3, 1], [48]], padded(one)), bench: true },
   { ...conv('32 channels, 32³', [[1, 32, 32, 32, 32], [32, 3, 3, 3, 32], [32]], padded(one)), bench: true },
   { ...conv('192 channels, 12³', [[2, 12, 12, 12, 192], [192, 3, 3, 3, 192], [192]], padded(one)), bench: true },

@@ -2,6 +2,7 @@ import { checkDType } from '../../engine/dtype.js'
 import { apply, defineOp } from '../../engine/op.js'
 import { sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
+import { type ActivationName, activate, activationGradient, isToldByResult, resolveActivation } from './activation.js'
 import { conv3dCases } from './cases.js'
 import {
   type ConvolutionOptions,
@@ -20,7 +21,7 @@ import { runBiasGradient, runConvolve, runWeightGradient } from './run.js'
 
 const conv3dOp = defineOp<ConvolutionOptions>({
   name: 'conv3d',
-  doc: 'Cross-correlation of a channels-last volume with a kernel.',
+  doc: 'Cross-correlation of a channels-last volume with a kernel, and an activation.',
   shape([x, weight, bias], options) {
     checkDType('conv3d', ['f32', 'f16'], x!, weight!, ...(bias ? [bias] : []))
     const { batch, coarse, coarseChannels } = conv3dGeometry('conv3d', x!.shape, weight!.shape, options)
@@ -33,14 +34,18 @@ const conv3dOp = defineOp<ConvolutionOptions>({
   },
   forward(context, [x, weight, bias], options) {
     const geometry = conv3dGeometry('conv3d', x!.shape, weight!.shape, options)
+    const { activation } = options
+    const fused = activation && context.recording && !isToldByResult(activation) ? undefined : activation
     const y = context.empty()
-    runConvolve(context, { direction: 'convolve', geometry, x: x!, weight: weight!, bias, y })
-    context.save(x!, weight!)
-    return y
+    runConvolve(context, { direction: 'convolve', geometry, x: x!, weight: weight!, bias, activation: fused, y })
+    context.save(x!, weight!, ...(activation ? [y] : []))
+    return activation && !fused ? activate(y, activation) : y
   },
-  backward(context, [dy], [x, weight], options) {
+  backward(context, [dResult], [x, weight, kept], options) {
     const geometry = conv3dGeometry('conv3d', x!.shape, weight!.shape, options)
     const [needsX, needsWeight, needsBias] = context.needs
+    const { activation } = options
+    const dy = activation ? activationGradient(context, activation, dResult!, kept!) : dResult
     const inputGradient = () => {
       const dx = context.empty(x!.shape, x!.dtype)
       runConvolve(context, { direction: 'transpose', geometry, x: dy!, weight: weight!, y: dx })
@@ -78,6 +83,10 @@ export interface Conv3dOptions {
   readonly dilation?: number | Triple | undefined
   /** Default 1. */
   readonly groups?: number | undefined
+  /** Applied to the result in the same pass; gelu is the exact one, by erf. */
+  readonly activation?: ActivationName | undefined
+  /** Slope of `leaky-relu` below 0. Default 0.01. */
+  readonly negativeSlope?: number | undefined
 }
 
 /**
@@ -85,7 +94,8 @@ export interface Conv3dOptions {
  * `[Cout, kD, kH, kW, Cin / groups]`; gives `[N, D', H', W', Cout]` in the type of `x`. f32 accumulation. Patch
  * embeddings, whose windows neither overlap nor leave gaps, run as one matrix product.
  *
- * @throws ShapeError when channels, groups or extents do not fit; NotSupportedError for "same" with a stride.
+ * @throws ShapeError when channels, groups or extents do not fit; ValueError for an unknown activation;
+ * NotSupportedError for "same" with a stride.
  */
 export function conv3d(x: Tensor, weight: Tensor, options: Conv3dOptions = {}): Tensor {
   checkRanks('conv3d', x.shape, weight.shape)
@@ -94,8 +104,12 @@ export function conv3d(x: Tensor, weight: Tensor, options: Conv3dOptions = {}): 
   const dilation = triple(options.dilation, 1)
   const kernel = spatial(weight.shape)
   const [paddingBefore, paddingAfter] = resolvePadding('conv3d', options.padding, { kernel, stride, dilation })
-  const resolved = { stride, paddingBefore, paddingAfter, dilation, groups }
+  const activation = resolveActivation('conv3d', options.activation, options.negativeSlope)
+  const resolved = { stride, paddingBefore, paddingAfter, dilation, groups, activation }
   const inputs = bias ? [x, weight, bias] : [x, weight]
-  if (isPatchConvolution(x.shape, weight.shape, resolved)) return patchConvolution(inputs)
+  if (isPatchConvolution(x.shape, weight.shape, resolved)) {
+    const y = patchConvolution(inputs)
+    return activation ? activate(y, activation) : y
+  }
   return apply(conv3dOp, inputs, resolved)
 }

@@ -1,6 +1,7 @@
 /** Where the elements of a convolution lie: options, extents, and the error messages about them. */
 import { NotSupportedError, ShapeError } from '../../engine/errors.js'
 import { formatShape, type Shape } from '../../engine/shape.js'
+import type { Activation } from './activation.js'
 
 /** One number per spatial axis: depth, height, width. */
 export type Triple = readonly [number, number, number]
@@ -12,6 +13,8 @@ export interface ConvolutionOptions {
   readonly paddingAfter: Triple
   readonly dilation: Triple
   readonly groups: number
+  /** Applied to the result. */
+  readonly activation?: Activation | undefined
 }
 
 /**
@@ -34,7 +37,7 @@ export const triple = (value: number | Triple | undefined, fallback: number): Tr
       ? [value, value, value]
       : [value[0], value[1], value[2]]
 
-export function map3(fn: (axis: 0 | 1 | 2) => number): Triple {
+export function map3<T>(fn: (axis: 0 | 1 | 2) => T): readonly [T, T, T] {
   return [fn(0), fn(1), fn(2)]
 }
 

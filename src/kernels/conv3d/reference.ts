@@ -1,6 +1,7 @@
 /** Convolutions by their definition, in float64: every pair of a voxel and a tap. */
 import type { ReferenceArray } from '../../engine/op.js'
 import { sizeOf } from '../../engine/shape.js'
+import { activationReference } from './activation.js'
 import {
   type ConvolutionGeometry,
   type ConvolutionOptions,
@@ -53,7 +54,7 @@ export function conv3dReference(
       }
     }
   })
-  return { data, shape }
+  return activationReference({ data, shape }, options.activation)
 }
 
 export function convTranspose3dReference(

@@ -3,16 +3,15 @@ import type { DType } from '../../engine/dtype.js'
 import type { DispatchRequest } from '../../engine/kernel.js'
 import type { Shape } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
+import { cast } from '../elementwise/elementwise.js'
 import { runReduce } from '../reduce/kernel.js'
-import { type ConvolutionGeometry, volumeOf } from './geometry.js'
-import {
-  convolveKernel,
-  packedShape,
-  packKernel,
-  type WeightStrides,
-  weightGradientKernel,
-  weightGradientParts,
-} from './kernel.js'
+import type { Activation } from './activation.js'
+import { type ConvolutionGeometry, map3, type Triple, volumeOf } from './geometry.js'
+import { phasesOf } from './phases.js'
+import { productKernel } from './product.js'
+import { runGather, runGatherWeightGradient } from './run-gather.js'
+import { weightGradientKernel } from './weight-gradient.js'
+import { mergeTaps, stridesOf, type VolumeView, type Windows } from './windows.js'
 
 export interface RunContext {
   empty(shape: Shape, dtype?: DType): Tensor
@@ -26,61 +25,106 @@ export interface ConvolveCall {
   readonly x: Tensor
   readonly weight: Tensor
   readonly bias?: Tensor | undefined
+  readonly activation?: Activation | undefined
   readonly y: Tensor
 }
 
-export function runConvolve(context: RunContext, { direction, geometry, x, weight, bias, y }: ConvolveCall): void {
-  const { batch, fine, coarse, kernel, stride, paddingBefore, dilation, groups, fineChannels, coarseChannels } =
-    geometry
-  const down = direction === 'convolve'
-  const [packed, weightStrides] = packWeight(context, weight, geometry, down)
+/** A group with fewer channels on either side leaves most of a product's tile empty. */
+const leastGroupChannels = 4
+/** Phases are dispatches; more than this are gathered in one. */
+const mostPhases = 64
+
+const isProduct = ({ groups, fineChannels, coarseChannels }: ConvolutionGeometry): boolean =>
+  groups === 1 || Math.min(fineChannels, coarseChannels) / groups >= leastGroupChannels
+
+export function runConvolve(context: RunContext, call: ConvolveCall): void {
+  const { direction, geometry } = call
+  if (!isProduct(geometry) || (direction === 'transpose' && volumeOf(geometry.stride) > mostPhases)) {
+    runGather(context, call)
+  } else if (direction === 'convolve') runWindows(context, call)
+  else runPhases(context, call)
+}
+
+const viewOf = (extents: Triple, { shape, dtype }: Tensor): VolumeView => ({
+  extents,
+  channels: shape[4]!,
+  first: 0,
+  dtype,
+})
+
+/** The windows of the fine volume. */
+function windowsOf(geometry: ConvolutionGeometry, x: Tensor): Windows {
+  const { batch, groups, fine, coarse, kernel, stride, paddingBefore, dilation, fineChannels } = geometry
+  return mergeTaps({
+    volume: viewOf(fine, x),
+    batch,
+    groups,
+    grid: coarse,
+    step: stride,
+    origin: map3((axis) => -paddingBefore[axis]),
+    reach: dilation,
+    taps: kernel,
+    run: fineChannels / groups,
+  })
+}
+
+function runWindows(context: RunContext, { geometry, x, weight, bias, activation, y }: ConvolveCall): void {
+  const { coarse, coarseChannels, groups } = geometry
   context.run({
-    kernel: convolveKernel,
+    kernel: productKernel,
     problem: {
-      direction,
-      batch,
-      input: down ? fine : coarse,
-      output: down ? coarse : fine,
-      kernel,
-      stride,
-      padding: paddingBefore,
-      dilation,
-      groups,
-      inputChannels: down ? fineChannels : coarseChannels,
-      outputChannels: down ? coarseChannels : fineChannels,
-      weightStrides,
-      inputType: x.dtype,
+      windows: windowsOf(geometry, x),
+      outputs: coarseChannels / groups,
+      weight: { order: 'rows' },
+      target: { first: 0, strides: stridesOf(viewOf(coarse, y)) },
       weightType: weight.dtype,
       outputType: y.dtype,
       biasType: bias?.dtype,
+      activation,
     },
-    inputs: [x, packed, bias ?? x],
+    inputs: [x, weight, ...(bias ? [bias] : [])],
     outputs: [y],
   })
 }
 
-/**
- * The weight as convolve.wgsl walks it: taps, then input channels, then output channels, these padded. A pointwise weight
- * with whole 4-vectors of output channels last is that already.
- */
-function packWeight(
-  context: RunContext,
-  weight: Tensor,
-  { kernel, groups, fineChannels, coarseChannels }: ConvolutionGeometry,
-  outputsFirst: boolean,
-): [Tensor, WeightStrides] {
-  const taps = volumeOf(kernel)
-  const [first, last] = [coarseChannels / groups, fineChannels / groups]
-  if (!outputsFirst && taps === 1 && last % 4 === 0) {
-    return [weight, { group: first * last, tap: last, channel: last }]
+function runPhases(context: RunContext, { geometry, x, weight, bias, activation, y }: ConvolveCall): void {
+  const { batch, groups, kernel, stride, coarse, fine, fineChannels, coarseChannels } = geometry
+  const [n, d, h, w] = stridesOf(viewOf(fine, y))
+  const tapStrides = [kernel[1] * kernel[2], kernel[2], 1] as const
+  const dot = (values: Triple, by: Triple) => values[0] * by[0] + values[1] * by[1] + values[2] * by[2]
+  for (const phase of phasesOf(geometry)) {
+    const windows: Windows = {
+      volume: viewOf(coarse, x),
+      batch,
+      groups,
+      grid: phase.count,
+      step: [1, 1, 1],
+      origin: phase.origin,
+      reach: phase.reach,
+      taps: phase.taps,
+      run: coarseChannels / groups,
+    }
+    context.run({
+      kernel: productKernel,
+      problem: {
+        windows,
+        outputs: fineChannels / groups,
+        weight: {
+          order: 'columns',
+          allTaps: volumeOf(kernel),
+          firstTap: dot(phase.firstTap, tapStrides),
+          nextTap: map3((axis) => phase.nextTap[axis] * tapStrides[axis]),
+        },
+        target: { first: dot(phase.first, [d, h, w]), strides: [n, d * stride[0], h * stride[1], w * stride[2]] },
+        weightType: weight.dtype,
+        outputType: y.dtype,
+        biasType: bias?.dtype,
+        activation,
+      },
+      inputs: [x, weight, ...(bias ? [bias] : [])],
+      outputs: [y],
+    })
   }
-  const [contracted, outputs] = outputsFirst ? [last, first] : [first, last]
-  const problem = { dtype: weight.dtype, groups, taps, contracted, outputs, outputsFirst }
-  const shape = packedShape(problem)
-  const packed = context.empty(shape, weight.dtype)
-  context.run({ kernel: packKernel, problem, inputs: [weight], outputs: [packed] })
-  const padded = shape[3]!
-  return [packed, { group: taps * contracted * padded, tap: contracted * padded, channel: padded }]
 }
 
 /** The gradient of a weight `[coarse channels, kernel, fine channels / groups]`. */
@@ -89,31 +133,20 @@ export function runWeightGradient(
   geometry: ConvolutionGeometry,
   coarse: Tensor,
   fine: Tensor,
-  { shape, dtype }: { readonly shape: Shape; readonly dtype: DType },
+  weight: { readonly shape: Shape; readonly dtype: DType },
 ): Tensor {
-  const problem = {
-    batch: geometry.batch,
-    fine: geometry.fine,
-    coarse: geometry.coarse,
-    kernel: geometry.kernel,
-    stride: geometry.stride,
-    padding: geometry.paddingBefore,
-    dilation: geometry.dilation,
-    groups: geometry.groups,
-    fineChannels: geometry.fineChannels,
-    coarseChannels: geometry.coarseChannels,
-    fineType: fine.dtype,
-    coarseType: coarse.dtype,
-  }
-  const parts = weightGradientParts(problem)
-  const partial = context.empty([parts, ...shape])
+  if (!isProduct(geometry)) return runGatherWeightGradient(context, geometry, coarse, fine, weight)
+  const gradient = context.empty(weight.shape, 'f32')
   context.run({
     kernel: weightGradientKernel,
-    problem: { ...problem, parts },
+    problem: {
+      windows: windowsOf(geometry, fine),
+      coarse: viewOf(geometry.coarse, coarse),
+    },
     inputs: [coarse, fine],
-    outputs: [partial],
+    outputs: [gradient],
   })
-  return runReduce(context, partial, { mode: 'sum', axes: [0], dtype, outputShape: shape })
+  return cast(gradient, weight.dtype)
 }
 
 /** The gradient of a bias: the sum over everything but channels. */

@@ -47,8 +47,14 @@ export interface ElementwiseRow<Options extends ScalarOptions> {
   readonly flops?: number
 }
 
+/** An operation with the WGSL of its function, for kernels that apply it to what they are about to store. */
+export interface ElementwiseOp<Options> extends OpDefinition<Options> {
+  /** The row's `forward`. */
+  readonly expression: string
+}
+
 /** Defines the operation of a row. */
-export function elementwiseOp<Options extends ScalarOptions>(row: ElementwiseRow<Options>): OpDefinition<Options> {
+export function elementwiseOp<Options extends ScalarOptions>(row: ElementwiseRow<Options>): ElementwiseOp<Options> {
   const optionNames = row.options ?? []
   const fn: ElementwiseFunction = {
     name: row.name,
@@ -63,7 +69,7 @@ export function elementwiseOp<Options extends ScalarOptions>(row: ElementwiseRow
   const savedInputs = row.arguments.filter(needed)
   const values = (options: Options) => optionNames.map((name) => options[name]!)
 
-  return defineOp<Options>({
+  const op = defineOp<Options>({
     name: row.name,
     doc: row.doc,
     differentiable: row.gradients !== undefined,
@@ -103,6 +109,7 @@ export function elementwiseOp<Options extends ScalarOptions>(row: ElementwiseRow
     },
     cases: casesOf(row),
   })
+  return { ...op, expression: row.forward }
 }
 
 function gradientFunction<Options extends ScalarOptions>(

@@ -13,13 +13,23 @@ fn operandQuad(batch: u32, first: u32) -> OperandQuad {
   );
 }
 
-// Elements k to k + 3 of the quad: column e holds k + e.
-fn operandBlock(quad: OperandQuad, k: u32) -> mat4x4<OperandType> {
-  let inner = operandInner(k);
+// What is known of k to k + 3, for all quads.
+alias OperandStep = OperandInner;
+
+fn operandStep(k: u32) -> OperandStep {
+  return operandInner(k);
+}
+
+// The step's elements of the quad: column e holds the step's k + e.
+fn operandBlockAt(quad: OperandQuad, step: OperandStep) -> mat4x4<OperandType> {
   return transpose(mat4x4<OperandType>(
-    operandLoad(quad[0], inner),
-    operandLoad(quad[1], inner),
-    operandLoad(quad[2], inner),
-    operandLoad(quad[3], inner),
+    operandLoad(quad[0], step),
+    operandLoad(quad[1], step),
+    operandLoad(quad[2], step),
+    operandLoad(quad[3], step),
   ));
+}
+
+fn operandBlock(quad: OperandQuad, k: u32) -> mat4x4<OperandType> {
+  return operandBlockAt(quad, operandStep(k));
 }

@@ -4,10 +4,13 @@ import { LimitError, ShapeError, ValueError } from '../../engine/errors.js'
 import { formatShape, type Shape } from '../../engine/shape.js'
 import type { TensorSpec } from '../../engine/tensor.js'
 
-export type ResizeMode = 'trilinear' | 'nearest'
+export type ResizeMode = 'trilinear' | 'nearest' | 'area'
 
 export interface Resize3dOptions {
-  /** `trilinear` weighs the eight elements around a position; `nearest` takes the one at or before it. */
+  /**
+   * `trilinear` weighs the eight elements around a position; `nearest` takes the one at or before it; `area` averages the
+   * part of the volume that an output stands for, from `floor(o * in / out)` to `ceil((o + 1) * in / out)` of each axis.
+   */
   readonly mode: ResizeMode
   /**
    * For `trilinear`, default false: positions are `(o + 0.5) * in / out - 0.5`, and 0 where that is negative. True: the
@@ -49,7 +52,8 @@ export function resizeAxes(x: TensorSpec, size: VolumeSize, { mode, alignCorners
   if (sizes.length !== 3 || sizes.some((extent) => !Number.isSafeInteger(extent) || extent < 1)) {
     throw new ShapeError(`resize3d: the size must be one or three integers above 0, got ${formatShape(sizes)}`)
   }
-  if (mode === 'nearest' && alignCorners) throw new ValueError('resize3d: alignCorners is an option of mode trilinear')
+  if (mode !== 'trilinear' && alignCorners)
+    throw new ValueError('resize3d: alignCorners is an option of mode trilinear')
   if (Math.max(...extents, ...sizes) > largestExtent) {
     throw new LimitError(
       `resize3d: axes go up to ${largestExtent}, got ${formatShape(x.shape)} to ${formatShape(sizes)}`,

@@ -2,11 +2,14 @@ import { bytesPerElement } from '../../engine/dtype.js'
 import { apply, type BackwardContext, defineOp, type ReferenceArray } from '../../engine/op.js'
 import { type Shape, sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
+import { adaptiveAvgPool3d } from '../pool3d/index.js'
 import { gradientPasses, type Resize3dOptions, resizeAxes, resizedShape, type VolumeSize } from './axes.js'
 import { resizeGradientKernel, resizeKernel } from './kernel.js'
 
+/** Of the operation; mode `area` is another one. */
 interface ResizeOptions extends Resize3dOptions {
   readonly size: VolumeSize
+  readonly mode: 'trilinear' | 'nearest'
 }
 
 function gradient(context: BackwardContext, dy: Tensor, options: ResizeOptions): Tensor {
@@ -154,11 +157,17 @@ const resizeOp = defineOp<ResizeOptions>({
 /**
  * `x` `[N, D, H, W, C]`, f32 or f16, at another size: `[N, ...size, C]`. The samples of PyTorch's `interpolate` without
  * antialiasing; a shrinking axis skips elements. Positions are exact fractions: `nearest` takes `floor(o * in / out)`,
- * where PyTorch's f32 arithmetic falls one short for some sizes (2 to 82: output 41), never for whole factors.
+ * where PyTorch's f32 arithmetic falls one short for some sizes (2 to 82: output 41), never for whole factors. `area` is
+ * {@link adaptiveAvgPool3d}.
  *
  * @throws ShapeError when `x` is no volume or a size is below 1; LimitError for axes beyond 32767; ValueError for
- * `alignCorners` of mode `nearest`.
+ * `alignCorners` of another mode than `trilinear`.
  */
 export function resize3d(x: Tensor, size: VolumeSize, options: Resize3dOptions): Tensor {
-  return apply(resizeOp, [x], { ...options, size })
+  const { mode } = options
+  if (mode === 'area') {
+    resizeAxes(x, size, options)
+    return adaptiveAvgPool3d(x, size)
+  }
+  return apply(resizeOp, [x], { ...options, mode, size })
 }

@@ -2,10 +2,11 @@
 import type { Capabilities } from '../../engine/capabilities.js'
 import type { DType } from '../../engine/dtype.js'
 import { defineKernel } from '../../engine/kernel.js'
-import convolveWgsl from './convolve.wgsl'
+import { type Activation, activationCode } from './activation.js'
+import gatherWgsl from './gather.wgsl'
+import weightGradientWgsl from './gather-weight-gradient.wgsl'
 import { map3, type Triple, volumeOf } from './geometry.js'
 import packWgsl from './pack.wgsl'
-import weightGradientWgsl from './weight-gradient.wgsl'
 
 type Width = 1 | 4
 
@@ -28,10 +29,10 @@ export interface WeightStrides {
 }
 
 /**
- * A gather over taps (see convolve.wgsl). `convolve` reads windows of the input; `transpose` spreads the input, which is
+ * A gather over taps (see gather.wgsl). `convolve` reads windows of the input; `transpose` spreads the input, which is
  * the gradient of `convolve` by its input.
  */
-export interface ConvolveProblem {
+export interface GatherProblem {
   readonly direction: 'convolve' | 'transpose'
   readonly batch: number
   readonly input: Triple
@@ -48,21 +49,22 @@ export interface ConvolveProblem {
   readonly weightType: DType
   readonly outputType: DType
   readonly biasType: DType | undefined
+  readonly activation: Activation | undefined
 }
 
 const ones: Triple = [1, 1, 1]
 
 /** How far apart the voxels of a tile are in the output. */
-const divideOf = ({ direction, stride }: ConvolveProblem): Triple => (direction === 'transpose' ? stride : ones)
+const divideOf = ({ direction, stride }: GatherProblem): Triple => (direction === 'transpose' ? stride : ones)
 
-const quadsOf = ({ groups, outputChannels }: ConvolveProblem) => groups * Math.ceil(outputChannels / groups / 4)
+const quadsOf = ({ groups, outputChannels }: GatherProblem) => groups * Math.ceil(outputChannels / groups / 4)
 
 /** The candidate of least cost; the first of equals. */
 const cheapest = (candidates: readonly number[], cost: (candidate: number) => number): number =>
   candidates.reduce((best, candidate) => (cost(candidate) < cost(best) ? candidate : best))
 
 /** Voxels per invocation: many share a weight read, but lines are cut into whole tiles. */
-function voxelsOf(problem: ConvolveProblem): number {
+function voxelsOf(problem: GatherProblem): number {
   const line = Math.ceil(problem.output[2] / divideOf(problem)[2])
   return cheapest([8, 7, 6, 5, 4, 3, 2, 1], (voxels) => Math.ceil(line / voxels) * (voxels + 2))
 }
@@ -71,7 +73,7 @@ function voxelsOf(problem: ConvolveProblem): number {
  * Invocations of a workgroup along channels and voxels: few idle ones, and many that read the same voxels. A GPU wants
  * whole waves; a CPU one vector of lanes on one voxel, whose share of the weight stays in cache.
  */
-function lanesOf(problem: ConvolveProblem, { software }: Capabilities): [number, number] {
+function lanesOf(problem: GatherProblem, { software }: Capabilities): [number, number] {
   const quads = quadsOf(problem)
   const size = software ? 8 : 64
   if (software && quads > 4) return [size, 1]
@@ -80,7 +82,7 @@ function lanesOf(problem: ConvolveProblem, { software }: Capabilities): [number,
   return [channels, size / channels]
 }
 
-function tilesOf(problem: ConvolveProblem) {
+function tilesOf(problem: GatherProblem) {
   const divide = divideOf(problem)
   const rows = map3((axis) => Math.ceil(problem.output[axis] / divide[axis]))
   const perLine = Math.ceil(rows[2] / voxelsOf(problem))
@@ -88,12 +90,12 @@ function tilesOf(problem: ConvolveProblem) {
 }
 
 /** Inputs x, weight and bias (any tensor where there is none); output y. */
-export const convolveKernel = defineKernel<ConvolveProblem>({
+export const gatherKernel = defineKernel<GatherProblem>({
   name: 'convolve3d',
   variants: [
     {
       name: 'portable',
-      wgsl: convolveWgsl,
+      wgsl: gatherWgsl,
       specialize(problem, capabilities) {
         const { inputChannels, groups, inputType, weightType, outputType, biasType } = problem
         const width = widthOf(inputChannels / groups)
@@ -114,7 +116,7 @@ export const convolveKernel = defineKernel<ConvolveProblem>({
             GROUPED: groups > 1,
             HAS_BIAS: biasType !== undefined,
           },
-          code: component(width),
+          code: component(width) + activationCode(problem.activation),
         }
       },
       parameters(writer, problem) {
@@ -145,8 +147,8 @@ export const convolveKernel = defineKernel<ConvolveProblem>({
   ],
 })
 
-/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]` (see weight-gradient.wgsl). */
-export interface WeightGradientProblem {
+/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]` (see gather-weight-gradient.wgsl). */
+export interface GatherWeightGradientProblem {
   readonly batch: number
   readonly fine: Triple
   readonly coarse: Triple
@@ -163,16 +165,16 @@ export interface WeightGradientProblem {
 }
 
 /** Coarse channels per invocation. */
-const blockOf = ({ coarseChannels, groups }: WeightGradientProblem) =>
+const blockOf = ({ coarseChannels, groups }: GatherWeightGradientProblem) =>
   Math.min(16, powerOfTwoFrom(coarseChannels / groups))
 
-const columnsOf = ({ kernel, fineChannels, groups }: WeightGradientProblem) =>
+const columnsOf = ({ kernel, fineChannels, groups }: GatherWeightGradientProblem) =>
   (volumeOf(kernel) * fineChannels) / groups / widthOf(fineChannels / groups)
 
-const columnLanes = (problem: WeightGradientProblem, { software }: Capabilities) =>
+const columnLanes = (problem: GatherWeightGradientProblem, { software }: Capabilities) =>
   software ? 8 * Math.ceil(Math.min(32, columnsOf(problem)) / 8) : 64
 
-const blocksOf = (problem: WeightGradientProblem) =>
+const blocksOf = (problem: GatherWeightGradientProblem) =>
   problem.groups * Math.ceil(problem.coarseChannels / problem.groups / blockOf(problem))
 
 /** Workgroups that keep a large GPU busy. */
@@ -181,7 +183,7 @@ const enoughWorkgroups = 1024
 const partialBytes = 2 ** 26
 
 /** Parts into which the coarse lines are cut. */
-export function weightGradientParts(problem: Omit<WeightGradientProblem, 'parts'>): number {
+export function weightGradientParts(problem: Omit<GatherWeightGradientProblem, 'parts'>): number {
   const whole = { ...problem, parts: 1 }
   const lines = problem.batch * problem.coarse[0] * problem.coarse[1]
   const weightBytes = (4 * problem.coarseChannels * volumeOf(problem.kernel) * problem.fineChannels) / problem.groups
@@ -190,7 +192,7 @@ export function weightGradientParts(problem: Omit<WeightGradientProblem, 'parts'
 }
 
 /** Inputs coarse and fine; output the gradient by parts. */
-export const weightGradientKernel = defineKernel<WeightGradientProblem>({
+export const gatherWeightGradientKernel = defineKernel<GatherWeightGradientProblem>({
   name: 'convolve3dWeightGradient',
   variants: [
     {
@@ -254,7 +256,7 @@ export const packedShape = (problem: PackProblem) => [
   paddedOutputs(problem),
 ]
 
-/** Input a weight; output it as convolve.wgsl reads it. */
+/** Input a weight; output it as gather.wgsl reads it. */
 export const packKernel = defineKernel<PackProblem>({
   name: 'convolve3dPack',
   variants: [

@@ -1,6 +1,6 @@
-// Convolution as a gather, for both directions: y[n, o, co] = bias[co] + sum over taps t and channels c of the group
+// Convolution as a gather, for both directions: y[n, o, co] = activate(bias[co] + sum over taps t and channels c of the group
 //
-//   x[n, (o * multiply + t * step + offset) / divide, c] * weight[group, t, c, co]
+//   x[n, (o * multiply + t * step + offset) / divide, c] * weight[group, t, c, co])
 //
 // where a term counts only if the position is whole and inside x. A convolution has multiply = stride, step = dilation,
 // offset = -padding, divide = 1; a transposed convolution, which is a convolution's gradient by its input, has
@@ -149,7 +149,7 @@ fn main(
           if (HAS_BIAS) {
             value += f32(bias[channel + i]);
           }
-          y[(line + voxel) * params.outputChannels + channel + i] = Output(value);
+          y[(line + voxel) * params.outputChannels + channel + i] = Output(activate(value));
         }
       }
     }

@@ -1,0 +1,48 @@
+/** The ways to compute a product over windows: those of kernels/gemm, behind the one for software adapters. */
+import { type GemmShape, type GemmSkeleton, type GemmSplit, skeletons as general } from '../gemm/index.js'
+import rowLanesWgsl from './row-lanes.wgsl'
+
+/** Lanes of a software adapter's vectors. */
+const lanes = 8
+const quads = 8
+/** Workgroups that keep the cores of a software adapter evenly busy. */
+const enoughWorkgroups = 16
+/** Least elements of k that are worth a part of their own. */
+const leastDepth = 256
+
+function rowLanes(rows: number): GemmSkeleton {
+  const [tileM, tileN] = [lanes * rows, 4 * quads]
+  const split = (shape: GemmShape): GemmSplit => {
+    const tiles = Math.ceil(shape.m / tileM) * Math.ceil(shape.n / tileN) * shape.batch
+    const parts = Math.min(Math.ceil(enoughWorkgroups / tiles), Math.floor(shape.k / leastDepth))
+    if (parts <= 1) return { parts: 1, depth: shape.k }
+    const depth = 4 * Math.ceil(shape.k / parts / 4)
+    return { parts: Math.ceil(shape.k / depth), depth }
+  }
+  return {
+    name: `row-lanes-${rows}`,
+    family: 'row-lanes',
+    wgsl: rowLanesWgsl,
+    tileM,
+    tileN,
+    band: 1,
+    // Compilers for CPUs take seconds over conversions to f16, and longer over 16-bit stores, which ragged rows need.
+    supports: ({ software }, { n, a }) => software && (a.dtype === 'f32' || (rows < 8 && n % 4 === 0)),
+    specialize: () => ({ constants: { LANES: lanes, ROWS: rows, QUADS: quads } }),
+    split,
+  }
+}
+
+const portable = general.find(({ name }) => name === 'portable')!
+
+/** Small products are over before a large kernel has compiled for a CPU. */
+const smallFlops = 4e6
+
+const portableSmall: GemmSkeleton = {
+  ...portable,
+  name: 'portable-small',
+  family: 'portable',
+  supports: ({ software }, { m, n, k, batch }) => software && 2 * m * n * k * batch < smallFlops,
+}
+
+export const skeletons: readonly GemmSkeleton[] = [portableSmall, rowLanes(8), rowLanes(4), ...general]
