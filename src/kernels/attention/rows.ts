@@ -28,8 +28,6 @@ interface Side {
   readonly wgsl: string
   /** Rows to be owned. */
   own(problem: AttentionProblem): number
-  /** Vectors that an invocation keeps per row and column. */
-  readonly kept: number
   source(problem: AttentionProblem, outputs: Store['outputs']): Specialization
   store(problem: AttentionProblem): Store
 }
@@ -37,7 +35,6 @@ interface Side {
 const forward: Side = {
   wgsl: rowsForwardWgsl,
   own: ({ queries }) => queries,
-  kept: 2,
   source: forwardSource,
   store: (problem) => forwardStore(problem, false),
 }
@@ -45,7 +42,6 @@ const forward: Side = {
 const queryGradient: Side = {
   wgsl: rowsQueryGradientWgsl,
   own: ({ queries }) => queries,
-  kept: 3,
   source: gradientSource,
   store: (problem) => queryGradientStore(problem, false),
 }
@@ -53,7 +49,6 @@ const queryGradient: Side = {
 const keyGradient: Side = {
   wgsl: rowsKeyGradientWgsl,
   own: ({ keys }) => keys,
-  kept: 4,
   source: gradientSource,
   store: keyGradientStore,
 }
@@ -114,16 +109,13 @@ function variantOf(
 const fits = (problem: AttentionProblem, pack: number) =>
   pack * tileOf(problem, pack) * (2 * 4 * problem.headDim + 16) <= workgroupBytes
 
-/** Vectors that an invocation may keep: on a CPU they lie on the stack, and should stay in its first cache. */
-const softwareBudget = 256
+/** Vectors of one array that an invocation may keep: more make the code longer to compile than it saves. */
+const softwareBudget = 80
 
-/** The most rows of 1, 2, 4 and 8 that the budget allows and that leave few invocations idle. */
+/** The most rows of 8, 4, 2 and 1 that the budget allows and that leave few invocations idle. */
 function softwareRows(side: Side, problem: AttentionProblem): number {
-  const columns = columnsOf(problem.headDim)
-  const allowed = [8, 4, 2].find(
-    (rows) => rows * columns * side.kept <= softwareBudget && side.own(problem) >= 32 * rows,
-  )
-  return allowed ?? 1
+  const fits = (rows: number) => rows * columnsOf(problem.headDim) <= softwareBudget && side.own(problem) >= 32 * rows
+  return [8, 4, 2].find(fits) ?? 1
 }
 
 /** For software adapters: several rows to an invocation, so that each read of the other side serves all of them. */
