@@ -14,7 +14,13 @@ import {
   vectorTypes,
   writeScoreParameters,
 } from './source.js'
-import { tiledForward, tiledKeyGradient, tiledQueryGradient } from './tiled.js'
+import {
+  pooledForward,
+  pooledQueryGradient,
+  portableForward,
+  portableKeyGradient,
+  portableQueryGradient,
+} from './tiled.js'
 
 /** What is fastest depends on these; batches and lengths only in their magnitude. */
 function bucket({ batch, heads, queries, keys, headDim, dtype, ...more }: AttentionProblem): string {
@@ -34,13 +40,17 @@ const kernelOf = (name: string, variants: readonly KernelVariant<AttentionProble
   defineKernel<AttentionProblem>({ name, bucket, variants })
 
 /** Inputs q, k, v and what the problem has of bias, labels, rope; outputs y and its statistics (see forward.wgsl). */
-export const attentionKernel = kernelOf('attention', [...rowsForward, ...tiledForward])
+export const attentionKernel = kernelOf('attention', [pooledForward, ...rowsForward, portableForward])
 
 /** Inputs q, k, v, dy, the side buffer and, if there is one, the bias; output dq. */
-export const queryGradientKernel = kernelOf('attentionQueryGradient', [...rowsQueryGradient, ...tiledQueryGradient])
+export const queryGradientKernel = kernelOf('attentionQueryGradient', [
+  pooledQueryGradient,
+  ...rowsQueryGradient,
+  portableQueryGradient,
+])
 
 /** The same inputs; outputs dk and dv. */
-export const keyGradientKernel = kernelOf('attentionKeyGradient', [...rowsKeyGradient, ...tiledKeyGradient])
+export const keyGradientKernel = kernelOf('attentionKeyGradient', [...rowsKeyGradient, portableKeyGradient])
 
 /** Inputs y, its gradient, its statistics, and labels and rope if there are; output the side buffer (see side.wgsl). */
 export const sideKernel = defineKernel<AttentionProblem>({

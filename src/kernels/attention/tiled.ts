@@ -199,23 +199,22 @@ function queryGradientVariant(name: string, split: boolean): KernelVariant<Atten
 const pooling = 'pooling'
 const portable = 'portable'
 
-export const tiledForward = [forwardVariant(pooling, true), forwardVariant(portable, false)]
+export const pooledForward = forwardVariant(pooling, true)
+export const portableForward = forwardVariant(portable, false)
+export const pooledQueryGradient = queryGradientVariant(pooling, true)
+export const portableQueryGradient = queryGradientVariant(portable, false)
 
-export const tiledQueryGradient = [queryGradientVariant(pooling, true), queryGradientVariant(portable, false)]
-
-export const tiledKeyGradient: readonly KernelVariant<AttentionProblem>[] = [
-  {
-    name: portable,
-    wgsl: gradientWgsl,
-    key: (problem) => `${sourceKey(problem)}|${rowsKey(problem.keys)}`,
-    specialize: (problem, capabilities) => {
-      const store = keyGradientStore(problem)
-      const { lanes, rows } = gradientTile(problem, problem.keys, capabilities)
-      const constants = { LANES: lanes, ROWS: rows, OF_QUERY: false }
-      return withStore(store, constants, gradientSource(problem, store.outputs))
-    },
-    parameters: (writer, problem) => writeScoreParameters(writer, problem),
-    workgroups: (problem, capabilities) =>
-      problem.batch * problem.heads * Math.ceil(problem.keys / gradientTile(problem, problem.keys, capabilities).rows),
+export const portableKeyGradient: KernelVariant<AttentionProblem> = {
+  name: portable,
+  wgsl: gradientWgsl,
+  key: (problem) => `${sourceKey(problem)}|${rowsKey(problem.keys)}`,
+  specialize: (problem, capabilities) => {
+    const store = keyGradientStore(problem)
+    const { lanes, rows } = gradientTile(problem, problem.keys, capabilities)
+    const constants = { LANES: lanes, ROWS: rows, OF_QUERY: false }
+    return withStore(store, constants, gradientSource(problem, store.outputs))
   },
-]
+  parameters: (writer, problem) => writeScoreParameters(writer, problem),
+  workgroups: (problem, capabilities) =>
+    problem.batch * problem.heads * Math.ceil(problem.keys / gradientTile(problem, problem.keys, capabilities).rows),
+}
