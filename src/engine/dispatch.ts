@@ -57,7 +57,7 @@ function record<P>(
   const compiled = pipelines.get(kernel, variant, problem, inputs.length, outputs.length)
   const bindings = pipelines.bind(kernel, inputs, outputs)
   const parameterOffset = recorder.parameterSlot()
-  variant.parameters?.(pipelines.parameters.at(parameterOffset), problem)
+  variant.parameters?.(pipelines.parameters.at(parameterOffset), problem, capabilities)
   let bytes = 0
   for (const binding of inputs) bytes += touch(device, binding)
   for (const binding of outputs) bytes += touch(device, binding)

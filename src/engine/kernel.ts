@@ -31,11 +31,16 @@ export interface KernelVariant<P> {
   readonly extensions?: readonly ('subgroups' | 'chromium_experimental_subgroup_matrix')[]
   /** Whether this variant can run a problem on an adapter; absent means always. */
   supports?(capabilities: Capabilities, problem: P): boolean
+  /**
+   * Whether it is the choice where nothing was measured, among those that can run the problem; absent means always. So
+   * variants for GPUs are passed over on software adapters, and run there when a test or the tuner asks for them.
+   */
+  byDefault?(capabilities: Capabilities, problem: P): boolean
   specialize?(problem: P, capabilities: Capabilities): Specialization
   /** Names the specialisation of a problem, for variants whose `specialize` is too slow to run at every dispatch. */
   key?(problem: P): string
   /** Writes `Params` in the order and layout of the WGSL struct. */
-  parameters?(writer: ParameterWriter, problem: P): void
+  parameters?(writer: ParameterWriter, problem: P, capabilities: Capabilities): void
   /** Workgroups to launch: a count (spread over x and y, see {@link spreadWorkgroups}) or three dimensions. */
   workgroups(problem: P, capabilities: Capabilities): number | readonly [number, number, number]
   /**
@@ -126,7 +131,7 @@ export function withVariant<T>(kernel: string, variant: string, fn: () => T): T 
   }
 }
 
-/** The variant that a dispatch would use: the forced one, else the first preferred, else the first that can. */
+/** The variant that a dispatch would use: the forced one, else the first preferred, else the first that can and wants to. */
 export function chooseVariant<P>(
   kernel: Kernel<P>,
   { capabilities, preferences }: { capabilities: Capabilities; preferences: VariantPreferences | undefined },
@@ -144,7 +149,8 @@ export function chooseVariant<P>(
     const variant = kernel.variants.find((candidate) => candidate.name === name)
     if (variant && supported(variant)) return variant
   }
-  const variant = kernel.variants.find(supported)
+  const wanted = (variant: KernelVariant<P>) => variant.byDefault?.(capabilities, problem) ?? true
+  const variant = kernel.variants.find((candidate) => supported(candidate) && wanted(candidate))
   if (!variant) throw new NotSupportedError(`kernel ${kernel.name} has no variant for this problem on this adapter`)
   return variant
 }

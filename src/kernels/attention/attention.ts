@@ -1,67 +1,32 @@
-import { checkDType, type DType } from '../../engine/dtype.js'
+import { checkDType } from '../../engine/dtype.js'
 import { DTypeError, NotSupportedError, ShapeError } from '../../engine/errors.js'
-import { apply, type BackwardContext, defineOp, type ForwardContext } from '../../engine/op.js'
-import { formatShape, rowMajorStrides, type Shape, sizeOf } from '../../engine/shape.js'
+import { apply, type BackwardContext, defineOp } from '../../engine/op.js'
+import type { Generator } from '../../engine/random.js'
+import { scope } from '../../engine/scope.js'
+import { formatShape, type Shape, sizeOf } from '../../engine/shape.js'
 import type { Tensor, TensorSpec } from '../../engine/tensor.js'
-import { runReduce } from '../reduce/kernel.js'
+import { concat } from '../join/index.js'
+import { reshape } from '../layout/index.js'
+import { probabilityThreshold } from '../random/fill.js'
 import { sumTo } from '../reduce/sum-to.js'
+import { rope3d } from '../rope3d/index.js'
 import { attentionCases } from './cases.js'
-import {
-  type AttentionGradient,
-  attentionKernel,
-  biasGradientKernel,
-  combineKernel,
-  deltaKernel,
-  gradientKernel,
-} from './kernel.js'
+import { attentionKernel, biasGradientKernel, keyGradientKernel, queryGradientKernel, sideKernel } from './kernel.js'
 import {
   type AttentionExtra,
   type AttentionOpOptions,
   type AttentionProblem,
+  biasShape,
   columnsOf,
+  extraOf,
+  labelsOf,
   maxColumns,
-  partsOf,
+  problemOf,
+  type RopeRows,
+  vectorWidth,
 } from './problem.js'
 import { attentionReference } from './reference.js'
-
-/** A bias of any rank as `[B, H, Tq, Tk]`. */
-export const biasShape = (shape: Shape): Shape => [
-  ...new Array<number>(Math.max(0, 4 - shape.length)).fill(1),
-  ...shape,
-]
-
-function extra<T>(inputs: readonly T[], { extras }: AttentionOpOptions, name: AttentionExtra): T | undefined {
-  const index = extras.indexOf(name)
-  return index < 0 ? undefined : inputs[3 + index]
-}
-
-function problemOf(inputs: readonly TensorSpec[], options: AttentionOpOptions): AttentionProblem {
-  const [q, k] = inputs as [TensorSpec, TensorSpec]
-  const [batch, queries, heads, headDim] = q.shape as [number, number, number, number]
-  const bias = extra(inputs, options, 'bias')
-  const segments = extra(inputs, options, 'segments')
-  const labels = extra(inputs, options, 'keyPaddingMask') ?? segments
-  return {
-    batch,
-    heads,
-    queries,
-    keys: k.shape[1]!,
-    headDim,
-    dtype: q.dtype,
-    scale: options.scale,
-    causal: options.causal,
-    bias: bias && {
-      dtype: bias.dtype,
-      batch: biasShape(bias.shape)[0]!,
-      strides: rowMajorStrides(biasShape(bias.shape)).map((stride, i) => (biasShape(bias.shape)[i] === 1 ? 0 : stride)),
-    },
-    labels: labels && {
-      kind: segments ? 'segments' : 'mask',
-      batch: labels.shape[0]!,
-      penalty: options.segmentPenalty,
-    },
-  }
-}
+import { sideSize } from './source.js'
 
 function checkInputs(inputs: readonly TensorSpec[], options: AttentionOpOptions): void {
   const [q, k, v] = inputs as [TensorSpec, TensorSpec, TensorSpec]
@@ -84,14 +49,24 @@ function checkInputs(inputs: readonly TensorSpec[], options: AttentionOpOptions)
       `attention: head size ${headDim} is not supported: 1 to ${maxColumns}, and multiples of 4 up to ${4 * maxColumns}`,
     )
   }
-  const mask = extra(inputs, options, 'keyPaddingMask')
+  const mask = extraOf(inputs, options, 'keyPaddingMask')
   if (mask) {
     checkDType('attention: keyPaddingMask', ['u32', 'i32'], mask)
     if (mask.shape.length !== 2 || mask.shape[0] !== batch || mask.shape[1] !== keys) {
       throw new ShapeError(`attention: keyPaddingMask ${formatShape(mask.shape)} is not [B, Tk] of ${shapes}`)
     }
   }
-  const segments = extra(inputs, options, 'segments')
+  const lengths = extraOf(inputs, options, 'keyLengths')
+  if (lengths) {
+    checkDType('attention: keyLengths', ['u32', 'i32'], lengths)
+    if (lengths.shape.length !== 1 || lengths.shape[0] !== batch) {
+      throw new ShapeError(`attention: keyLengths ${formatShape(lengths.shape)} are not [B] of ${shapes}`)
+    }
+  }
+  const rope = extraOf(inputs, options, 'rope')
+  if (rope) checkRope(rope, options.rope!, { batch, queries, keys, headDim })
+  if (options.dropout) probabilityThreshold('attention: dropout', options.dropout.p)
+  const segments = extraOf(inputs, options, 'segments')
   if (segments) {
     checkDType('attention: segments', ['i32', 'u32'], segments)
     const [entries = 0, tokens] = segments.shape
@@ -101,7 +76,7 @@ function checkInputs(inputs: readonly TensorSpec[], options: AttentionOpOptions)
       )
     }
   }
-  const bias = extra(inputs, options, 'bias')
+  const bias = extraOf(inputs, options, 'bias')
   if (bias) {
     checkDType('attention: bias', ['f32', 'f16'], bias)
     const [entries, ...rest] = biasShape(bias.shape) as [number, ...number[]]
@@ -116,45 +91,24 @@ function checkInputs(inputs: readonly TensorSpec[], options: AttentionOpOptions)
 
 const divides = (part: number, whole: number): boolean => part > 0 && whole % part === 0
 
-/** Bindings of bias and labels; kernels do not read absent ones, for which any tensor stands in. */
-function extraBindings(inputs: readonly Tensor[], options: AttentionOpOptions): [Tensor, Tensor] {
-  const labels = extra(inputs, options, 'keyPaddingMask') ?? extra(inputs, options, 'segments')
-  return [extra(inputs, options, 'bias') ?? inputs[0]!, labels ?? inputs[0]!]
+interface Extents {
+  readonly batch: number
+  readonly queries: number
+  readonly keys: number
+  readonly headDim: number
 }
 
-/** The result and its statistics `[2, B, H, Tq]`. */
-function runForward(context: ForwardContext, inputs: readonly Tensor[], options: AttentionOpOptions): [Tensor, Tensor] {
-  const [q, k, v] = inputs as [Tensor, Tensor, Tensor]
-  const problem = problemOf(inputs, options)
-  const { batch, heads, queries, keys } = problem
-  const parts = partsOf(problem, queries, keys)
-  const y = context.empty()
-  const statistics = context.empty([2, batch, heads, queries], 'f32')
-  const bindings = [q, k, v, ...extraBindings(inputs, options)]
-  if (parts === 1) {
-    context.run({
-      kernel: attentionKernel,
-      problem: { ...problem, parts, output: y.dtype },
-      inputs: bindings,
-      outputs: [y, statistics],
-    })
-    return [y, statistics]
+function checkRope(table: TensorSpec, rows: RopeRows, { batch, queries, keys, headDim }: Extents): void {
+  checkDType('attention: rope', ['f32', 'f16'], table)
+  const [given = 0, width] = table.shape
+  const fits = (count: number, tokens: number) => count === tokens || count === batch * tokens
+  const known = fits(rows.queryRows, queries) && fits(rows.keyRows, keys)
+  if (table.shape.length !== 2 || width !== 2 * headDim || !known || rows.keyFirst + rows.keyRows > given) {
+    throw new ShapeError(
+      `attention: the rotary table ${formatShape(table.shape)} does not have 2 hd = ${2 * headDim} numbers for each of ` +
+        `${queries} queries and ${keys} keys, of one batch entry or of all ${batch}`,
+    )
   }
-  const partial = context.empty([parts, ...y.shape], 'f32')
-  const partialStatistics = context.empty([parts, ...statistics.shape], 'f32')
-  context.run({
-    kernel: attentionKernel,
-    problem: { ...problem, parts, output: 'f32' },
-    inputs: bindings,
-    outputs: [partial, partialStatistics],
-  })
-  context.run({
-    kernel: combineKernel,
-    problem: { ...problem, parts, output: y.dtype },
-    inputs: [partial, partialStatistics],
-    outputs: [y, statistics],
-  })
-  return [y, statistics]
 }
 
 const attentionOp = defineOp<AttentionOpOptions>({
@@ -165,30 +119,35 @@ const attentionOp = defineOp<AttentionOpOptions>({
     return [{ shape: inputs[0]!.shape, dtype: inputs[0]!.dtype }]
   },
   forward(context, inputs, options) {
-    const [y, statistics] = runForward(context, inputs, options)
+    const problem = problemOf(inputs, options)
+    const { batch, heads, queries } = problem
+    const y = context.empty()
+    const statistics = context.empty([2, batch, heads, queries], 'f32')
+    const given = [
+      ...inputs.slice(0, 3),
+      ...[extraOf(inputs, options, 'bias'), labelsOf(inputs, options), extraOf(inputs, options, 'rope')],
+    ].filter((input) => input !== undefined)
+    context.run({ kernel: attentionKernel, problem, inputs: given, outputs: [y, statistics] })
     context.save(y, statistics, ...inputs)
     return y
   },
   backward(context, [dy], [y, statistics, ...inputs], options) {
-    const [q, k, v] = inputs as [Tensor, Tensor, Tensor]
     const problem = problemOf(inputs, options)
-    const { batch, heads, queries } = problem
-    const rows = context.empty([3, batch, heads, queries])
-    context.run({ kernel: deltaKernel, problem, inputs: [y!, dy!, statistics!], outputs: [rows] })
-    const [bias, labels] = extraBindings(inputs, options)
-    const gradient = (of: AttentionGradient) => {
-      const sides = of === 'query' ? [q, dy!, k, v] : [k, v, q, dy!]
-      return runGradient(context, problem, of, [...sides, rows, bias, labels], { query: q, key: k, value: v }[of])
-    }
+    const [q, k, v] = inputs as [Tensor, Tensor, Tensor]
+    const [labels, rope] = [labelsOf(inputs, options), extraOf(inputs, options, 'rope')]
+    const side = context.empty([sideSize(problem)])
+    const known = [y!, dy!, statistics!, ...(labels ? [labels] : []), ...(rope ? [rope] : [])]
+    context.run({ kernel: sideKernel, problem, inputs: known, outputs: [side] })
+    const bias = extraOf(inputs, options, 'bias')
+    const given = [q, k, v, dy!, side, ...(bias ? [bias] : [])]
     const [needsQuery, needsKey, needsValue] = context.needs
+    const [dk, dv] = needsKey || needsValue ? keyGradients(context, problem, given) : []
     return [
-      needsQuery ? gradient('query') : undefined,
-      needsKey ? gradient('key') : undefined,
-      needsValue ? gradient('value') : undefined,
+      needsQuery ? queryGradient(context, problem, given) : undefined,
+      dk,
+      dv,
       ...options.extras.map((name, i) =>
-        name === 'bias' && context.needs[3 + i]
-          ? biasGradient(context, problem, [q, k, v, dy!, rows, bias, labels], bias.shape)
-          : undefined,
+        name === 'bias' && context.needs[3 + i] ? biasGradient(context, problem, given, bias!.shape) : undefined,
       ),
     ]
   },
@@ -201,20 +160,16 @@ const attentionOp = defineOp<AttentionOpOptions>({
   cases: attentionCases,
 })
 
-function runGradient(
-  context: BackwardContext,
-  problem: AttentionProblem,
-  of: AttentionGradient,
-  inputs: readonly Tensor[],
-  { shape, dtype }: TensorSpec,
-): Tensor {
-  const { queries, keys } = problem
-  const parts = of === 'query' ? partsOf(problem, queries, keys) : partsOf(problem, keys, queries)
-  const output: DType = parts === 1 ? dtype : 'f32'
-  const result = context.empty([parts, ...shape], output)
-  context.run({ kernel: gradientKernel, problem: { ...problem, of, parts, output }, inputs, outputs: [result] })
-  if (parts === 1) return result.alias(shape)
-  return runReduce(context, result, { mode: 'sum', axes: [0], dtype, outputShape: shape })
+function queryGradient(context: BackwardContext, problem: AttentionProblem, inputs: readonly Tensor[]): Tensor {
+  const dq = context.empty(inputs[0]!.shape, inputs[0]!.dtype)
+  context.run({ kernel: queryGradientKernel, problem, inputs, outputs: [dq] })
+  return dq
+}
+
+function keyGradients(context: BackwardContext, problem: AttentionProblem, inputs: readonly Tensor[]): Tensor[] {
+  const outputs = [inputs[1]!, inputs[2]!].map(({ shape, dtype }) => context.empty(shape, dtype))
+  context.run({ kernel: keyGradientKernel, problem, inputs, outputs })
+  return outputs
 }
 
 function biasGradient(
@@ -229,13 +184,23 @@ function biasGradient(
   return sumTo(context, full, biasShape(shape)).alias(shape)
 }
 
+/** Tables of rotary positions where queries and keys are turned by different ones. */
+export interface AttentionRope {
+  /** `[Tq, 2 hd]` or `[B, Tq, 2 hd]` */
+  readonly queries: Tensor
+  /** `[Tk, 2 hd]` or `[B, Tk, 2 hd]` */
+  readonly keys: Tensor
+}
+
 export interface AttentionOptions {
   /** Factor of the query-key products; default `1 / sqrt(hd)`. */
   readonly scale?: number | undefined
   /** Query i sees only keys 0 to i. */
   readonly causal?: boolean | undefined
-  /** u32 `[B, Tk]`, not 0 where a key may be used. A query without any usable key gives 0, and no gradient. */
+  /** u32 or i32 `[B, Tk]`, not 0 where a key may be used. A query without any usable key gives 0, and no gradient. */
   readonly keyPaddingMask?: Tensor | undefined
+  /** u32 or i32 `[B]`: only so many first keys of each batch entry may be used. */
+  readonly keyLengths?: Tensor | undefined
   /**
    * Added to the scores; broadcasts to `[B, H, Tq, Tk]` and has a gradient. Its batch extent may also be any W that
    * divides B: batch b then uses entry b % W, as windows of several images share theirs.
@@ -248,6 +213,21 @@ export interface AttentionOptions {
   readonly segments?: Tensor | undefined
   /** Default -100. */
   readonly segmentPenalty?: number | undefined
+  /**
+   * Rotary positions of queries and keys, as the operation `rope3d` would turn them, applied as they are read: `[T, 2 hd]`
+   * or `[B, T, 2 hd]` for self-attention, or two tables. No gradient.
+   */
+  readonly rope?: Tensor | AttentionRope | undefined
+  /** Zeroes weights with probability `p`, after the softmax, and scales the others by 1 / (1 - p). */
+  readonly dropout?: AttentionDropoutOptions | undefined
+}
+
+export interface AttentionDropoutOptions {
+  readonly p: number
+  /** Gives the draw that decides; the mask is recomputed in the backward pass, and repeats under `checkpoint`. */
+  readonly generator: Generator
+  /** False: no dropout. Default true. */
+  readonly training?: boolean | undefined
 }
 
 /**
@@ -255,15 +235,45 @@ export interface AttentionOptions {
  * linear in Tq and Tk, in the backward pass too, which recomputes the weights. Stable for scores of any magnitude.
  *
  * @throws ShapeError or DTypeError when the inputs do not fit together.
+ * @throws NotSupportedError for head sizes beyond 256 (1024 if a multiple of 4), and for two kinds of key masks at once.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
-  const { keyPaddingMask, segments, bias, causal = false, segmentPenalty = -100 } = options
-  if (keyPaddingMask && segments) {
-    throw new NotSupportedError('attention: takes a keyPaddingMask or segments, not both')
+  const { keyPaddingMask, keyLengths, segments, bias, rope, dropout, causal = false, segmentPenalty = -100 } = options
+  if ([keyPaddingMask, keyLengths, segments].filter(Boolean).length > 1) {
+    throw new NotSupportedError('attention: takes one of keyPaddingMask, keyLengths and segments, not several')
   }
-  const scale = options.scale ?? 1 / Math.sqrt(q.shape.at(-1) || 1)
-  const given = { keyPaddingMask, segments, bias }
-  const extras = (['keyPaddingMask', 'segments', 'bias'] as const).filter((name) => given[name])
-  const inputs = [q, k, v, ...extras.map((name) => given[name]!)]
-  return apply(attentionOp, inputs, { scale, causal, segmentPenalty, extras })
+  const headDim = q.shape.at(-1) || 1
+  if (rope && vectorWidth(headDim) === 1) {
+    // Pairs of features must not be torn apart by the kernels' vectors; such heads are small, and turned beforehand.
+    const { queries, keys } = 'queries' in rope ? rope : { queries: rope, keys: rope }
+    return scope(() => attention(rope3d(q, queries), rope3d(k, keys), v, { ...options, rope: undefined }))
+  }
+  const scale = options.scale ?? 1 / Math.sqrt(headDim)
+  const drops = dropout && dropout.p !== 0 && (dropout.training ?? true)
+  return scope(() => {
+    const turning = rope && ropeInput(rope)
+    const given = { keyPaddingMask, keyLengths, segments, bias, rope: turning?.table }
+    const names: readonly AttentionExtra[] = ['keyPaddingMask', 'keyLengths', 'segments', 'bias', 'rope']
+    const extras = names.filter((name) => given[name])
+    return apply(attentionOp, [q, k, v, ...extras.map((name) => given[name]!)], {
+      scale,
+      causal,
+      segmentPenalty,
+      extras,
+      ...(turning && { rope: turning.rows }),
+      ...(drops && { dropout: { p: dropout.p, draw: dropout.generator.draw() } }),
+    })
+  })
+}
+
+/** One table `[rows, 2 hd]`, and which of its rows are whose. */
+function ropeInput(rope: Tensor | AttentionRope): { table: Tensor; rows: RopeRows } {
+  const flat = (table: Tensor) => reshape(table.detach(), [sizeOf(table.shape.slice(0, -1)), table.shape.at(-1)!])
+  if (!('queries' in rope)) {
+    const table = flat(rope)
+    return { table, rows: { queryRows: table.shape[0]!, keyRows: table.shape[0]!, keyFirst: 0 } }
+  }
+  const [queries, keys] = [flat(rope.queries), flat(rope.keys)]
+  const [queryRows, keyRows] = [queries.shape[0]!, keys.shape[0]!]
+  return { table: concat([queries, keys], 0), rows: { queryRows, keyRows, keyFirst: queryRows } }
 }

@@ -47,6 +47,11 @@ const segments = (entries: number, tokens: number): CaseInput => ({
   values: Array.from({ length: entries * tokens }, (_, i) => (i * 7) % 3),
 })
 
+/** A rotary table; any numbers do. */
+const table = (rows: number, headDim: number): CaseInput => ({ shape: [rows, 2 * headDim], differentiable: false })
+
+const shared = (rows: number) => ({ queryRows: rows, keyRows: rows, keyFirst: 0 })
+
 export const attentionCases: readonly AttentionCase[] = [
   attentionCase('one query, one key', sizes(2, 1, 1, 2, 8)),
   attentionCase('vectors', sizes(2, 7, 5, 3, 12)),
@@ -74,6 +79,29 @@ export const attentionCases: readonly AttentionCase[] = [
     extras: ['segments', 'bias'],
     segmentPenalty: -1.5,
     inputs: [segments(3, 8), { shape: [3, 2, 8, 8] }],
+  }),
+  attentionCase('lengths, one of them 0', sizes(3, 4, 9, 1, 8), {
+    extras: ['keyLengths'],
+    inputs: [{ shape: [3], dtype: 'i32', values: [9, 0, 5] }],
+  }),
+  attentionCase('rotary positions', sizes(2, 6, 6, 2, 12), {
+    extras: ['rope'],
+    inputs: [table(6, 12)],
+    rope: shared(6),
+  }),
+  attentionCase('rotary positions of both sides', sizes(2, 5, 3, 1, 8), {
+    extras: ['rope'],
+    inputs: [table(2 * 5 + 3, 8)],
+    rope: { queryRows: 10, keyRows: 3, keyFirst: 10 },
+  }),
+  attentionCase('dropout', sizes(2, 5, 7, 2, 8), { dropout: { p: 0.4, draw: { seed: 3, index: 1 } } }),
+  attentionCase('dropout of everything', sizes(1, 3, 4, 1, 4), { dropout: { p: 1, draw: { seed: 3, index: 1 } } }),
+  attentionCase('everything at once', sizes(2, 9, 9, 2, 8), {
+    causal: true,
+    extras: ['keyLengths', 'bias', 'rope'],
+    inputs: [{ shape: [2], dtype: 'u32', values: [6, 9] }, { shape: [2, 9, 9] }, table(9, 8)],
+    rope: shared(9),
+    dropout: { p: 0.3, draw: { seed: 5, index: 2 } },
   }),
   attentionCase('no keys', sizes(1, 2, 0, 1, 4)),
   attentionCase('Primus-M, 96³ crop', sizes(1, 1728, 1728, 12, 72), { bench: true }),

@@ -1,8 +1,8 @@
 // Puts the parts of forward.wgsl together: with M the largest of all parts' largest scores,
 // total = sum over p of exp(largest_p - M) total_p, and y = sum over p of exp(largest_p - M) y_p / total.
 //
-// Layouts: the parts of y are [P, B, Tq, H, hd] in f32, their statistics [P, 2, B, H, Tq]; y and the statistics as in
-// forward.wgsl. One invocation owns one `Value` of y and reads it once per part; the first of a head also writes its
+// Layouts: `partial` holds the parts of y [P, B, Tq, H, hd] and then their statistics [P, 2, B, H, Tq], all in f32; y and
+// the statistics as in forward.wgsl. The header declares the bindings. One invocation owns one `Value` of y and reads it once per part; the first of a head also writes its
 // statistics. Parts are few, and this only runs where there are few queries.
 
 struct Params {
@@ -12,10 +12,6 @@ struct Params {
   parts: u32,
 }
 
-@group(0) @binding(0) var<storage, read> partial: array<Value>;
-@group(0) @binding(1) var<storage, read> partialStatistics: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<Output>;
-@group(0) @binding(3) var<storage, read_write> statistics: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -34,19 +30,20 @@ fn main(
   let query = i / (COLUMNS * params.heads) % params.queries;
   let batch = i / (COLUMNS * params.heads * params.queries);
   let row = (batch * params.heads + head) * params.queries + query;
-  var largest = partialStatistics[row];
+  let first = params.parts * size * WIDTH + row;
+  var largest = partial[first];
   for (var p = 1u; p < params.parts; p++) {
-    largest = max(largest, partialStatistics[p * 2u * params.rows + row]);
+    largest = max(largest, partial[first + p * 2u * params.rows]);
   }
   var total = 0.0;
   var sum = Value();
   for (var p = 0u; p < params.parts; p++) {
-    let place = p * 2u * params.rows + row;
-    let weight = exp(partialStatistics[place] - largest);
-    total += weight * partialStatistics[place + params.rows];
-    sum += weight * partial[p * size + i];
+    let place = first + p * 2u * params.rows;
+    let weight = exp(partial[place] - largest);
+    total += weight * partial[place + params.rows];
+    sum += weight * partialAt(p * size + i);
   }
-  y[i] = Output(sum * select(1.0 / total, 0.0, total == 0.0));
+  y[i] = Stored(sum * select(1.0 / total, 0.0, total == 0.0));
   if (column == 0u) {
     statistics[row] = largest;
     statistics[row + params.rows] = total;

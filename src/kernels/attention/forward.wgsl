@@ -1,9 +1,9 @@
 // y[b, i, h] = sum over j of softmax_j(scale * q[b, i, h] . k[b, j, h] + ...) v[b, j, h], by online softmax.
 //
 // Layouts: q and y are [B, Tq, H, hd], k and v [B, Tk, H, hd]; the statistics are [2, B, H, Tq]: the largest score, and
-// the sum of exp(score - largest). Where the keys are cut into parts, y and the statistics gain a leading axis of parts
-// and y is not divided by the sum: combine.wgsl puts the parts together. `Value` is a 4-vector where hd is a multiple of
-// 4, else a number; COLUMNS of them make a head.
+// the sum of exp(score - largest). Where the keys are cut into parts (SPLIT), both become partial results, y not divided
+// by the sum, which combine.wgsl puts together: the header's storeValue and storeStatistics know. `Value` is a 4-vector
+// where hd is a multiple of 4, else a number; COLUMNS of them make a head. Everything else is in score.wgsl.
 //
 // A workgroup of LANES owns ROWS queries of one head and walks its part of the keys in blocks of 4 * LANES. Scores never
 // reach memory: first every lane makes the scores of all rows with its own 4 keys, where all lanes read the same queries
@@ -11,14 +11,6 @@
 // column of v and some of the rows, and adds the block's values by their weights, which the lanes exchange through
 // workgroup memory. Four barriers per block, all in uniform control flow: bounds depend on the workgroup alone.
 // Preconditions: COLUMNS <= LANES; ROWS * LANES <= 768, so that 16 KiB of workgroup memory suffice.
-
-@group(0) @binding(0) var<storage, read> q: array<Stored>;
-@group(0) @binding(1) var<storage, read> k: array<Stored>;
-@group(0) @binding(2) var<storage, read> v: array<Stored>;
-@group(0) @binding(3) var<storage, read> bias: array<Bias>;
-@group(0) @binding(4) var<storage, read> label: array<u32>;
-@group(0) @binding(5) var<storage, read_write> y: array<Output>;
-@group(0) @binding(6) var<storage, read_write> statistics: array<f32>;
 
 const GROUPS = LANES / COLUMNS;
 const SHARE = (ROWS + GROUPS - 1u) / GROUPS;
@@ -48,9 +40,6 @@ fn main(
   let query = (task % tiles) * ROWS;
   let span = (params.keys + params.parts - 1u) / params.parts;
   let end = min((part + 1u) * span, params.keys);
-  let stride = params.heads * COLUMNS;
-  let base = batch * params.queries * stride + head * COLUMNS;
-  let keyBase = batch * params.keys * stride + head * COLUMNS;
 
   let column = lane % COLUMNS;
   let row = select(lane / COLUMNS, 0u, GROUPS == 1u);
@@ -62,16 +51,16 @@ fn main(
   }
   for (var first = part * span; first < end; first += 4u * LANES) {
     let key = first + 4u * lane;
-    let at = keyBase + four(key, end) * stride;
+    let at = four(key, end);
     // Set to 0 in so many words: Dawn 0.6.2 keeps what a variable of a loop's body held in the round before.
     var score = array<vec4f, ROWS>();
     for (var d = 0u; d < COLUMNS; d++) {
-      let k0 = Value(k[at.x + d]);
-      let k1 = Value(k[at.y + d]);
-      let k2 = Value(k[at.z + d]);
-      let k3 = Value(k[at.w + d]);
+      let k0 = keyAt(batch, head, at.x, d);
+      let k1 = keyAt(batch, head, at.y, d);
+      let k2 = keyAt(batch, head, at.z, d);
+      let k3 = keyAt(batch, head, at.w, d);
       for (var r = 0u; r < ROWS; r++) {
-        let own = Value(q[base + min(query + r, params.queries - 1u) * stride + d]);
+        let own = queryAt(batch, head, min(query + r, params.queries - 1u), d);
         score[r] += vec4f(inner(own, k0), inner(own, k1), inner(own, k2), inner(own, k3));
       }
     }
@@ -103,9 +92,14 @@ fn main(
     workgroupBarrier();
     for (var r = 0u; r < ROWS; r++) {
       let own = weight[r * LANES + lane];
-      let p = select(exp(own - largest[r]), vec4f(), own <= vec4f(excluded));
-      weight[r * LANES + lane] = p;
+      var p = select(exp(own - largest[r]), vec4f(), own <= vec4f(excluded));
       edge[r * EDGE + lane] = p.x + p.y + p.z + p.w;
+      if (DROPOUT) {
+        for (var i = 0u; i < 4u; i++) {
+          p[i] *= kept(batch, head, query + r, key + i);
+        }
+      }
+      weight[r * LANES + lane] = p;
     }
     workgroupBarrier();
     for (var r = lane; r < ROWS; r += LANES) {
@@ -120,11 +114,11 @@ fn main(
         sum[i] *= decay[min(row + i * GROUPS, ROWS - 1u)];
       }
       for (var j = 0u; j < LANES && first + 4u * j < end; j++) {
-        let values = keyBase + four(first + 4u * j, end) * stride + column;
-        let v0 = Value(v[values.x]);
-        let v1 = Value(v[values.y]);
-        let v2 = Value(v[values.z]);
-        let v3 = Value(v[values.w]);
+        let values = four(first + 4u * j, end);
+        let v0 = valueAt(batch, head, values.x, column);
+        let v1 = valueAt(batch, head, values.y, column);
+        let v2 = valueAt(batch, head, values.z, column);
+        let v3 = valueAt(batch, head, values.w, column);
         for (var i = 0u; i < SHARE; i++) {
           let p = weight[min(row + i * GROUPS, ROWS - 1u) * LANES + j];
           sum[i] += p.x * v0;
@@ -137,25 +131,18 @@ fn main(
     workgroupBarrier();
   }
 
-  let size = params.batch * params.queries * stride;
   if (adds) {
     for (var i = 0u; i < SHARE; i++) {
       let r = row + i * GROUPS;
       if (r < ROWS && query + r < params.queries) {
-        var factor = 1.0;
-        if (params.parts == 1u) {
-          factor = select(1.0 / total[r], 0.0, total[r] == 0.0);
-        }
-        y[part * size + base + (query + r) * stride + column] = Output(sum[i] * factor);
+        let factor = select(1.0 / total[r], 0.0, total[r] == 0.0);
+        storeValue(part, queryIndex(batch, head, query + r) + column, sum[i] * select(factor, 1.0, SPLIT));
       }
     }
   }
-  let rows = params.batch * params.heads * params.queries;
   for (var r = lane; r < ROWS; r += LANES) {
     if (query + r < params.queries) {
-      let place = part * 2u * rows + batchHead * params.queries + query + r;
-      statistics[place] = largest[r];
-      statistics[place + rows] = total[r];
+      storeStatistics(part, batchHead * params.queries + query + r, largest[r], total[r]);
     }
   }
 }

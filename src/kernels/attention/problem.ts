@@ -1,12 +1,23 @@
-/** The problem that the attention kernels solve, and how they share it out. */
-import type { Capabilities } from '../../engine/capabilities.js'
+/** The problem that the attention kernels solve. */
 import type { DType } from '../../engine/dtype.js'
-import type { Specialization } from '../../engine/kernel.js'
-import type { ParameterWriter } from '../../engine/parameters.js'
-import scoreWgsl from './score.wgsl'
+import type { Draw } from '../../engine/random.js'
+import { rowMajorStrides, type Shape } from '../../engine/shape.js'
+import type { TensorSpec } from '../../engine/tensor.js'
 
 /** Inputs of the operation beyond q, k and v. */
-export type AttentionExtra = 'keyPaddingMask' | 'segments' | 'bias'
+export type AttentionExtra = 'keyPaddingMask' | 'keyLengths' | 'segments' | 'bias' | 'rope'
+
+/** Which rows of the rotary table tokens use: row `(b * tokens + t) % rows`, for keys behind `keyFirst`. */
+export interface RopeRows {
+  readonly queryRows: number
+  readonly keyRows: number
+  readonly keyFirst: number
+}
+
+export interface AttentionDropout {
+  readonly p: number
+  readonly draw: Draw
+}
 
 export interface AttentionOpOptions {
   readonly scale: number
@@ -14,6 +25,9 @@ export interface AttentionOpOptions {
   readonly segmentPenalty: number
   /** What follows q, k and v in the inputs. */
   readonly extras: readonly AttentionExtra[]
+  /** With a rotary table among the inputs. */
+  readonly rope?: RopeRows | undefined
+  readonly dropout?: AttentionDropout | undefined
 }
 
 export interface AttentionProblem {
@@ -22,13 +36,15 @@ export interface AttentionProblem {
   readonly queries: number
   readonly keys: number
   readonly headDim: number
-  /** Of the queries, keys, values, and gradients of the result. */
+  /** Of the queries, keys, values, their gradients, and the result. */
   readonly dtype: DType
   readonly scale: number
   /** Query i sees keys 0 to i. */
   readonly causal: boolean
   readonly bias: AttentionBias | undefined
   readonly labels: AttentionLabels | undefined
+  readonly rope: AttentionRope | undefined
+  readonly dropout: AttentionDropout | undefined
 }
 
 /** A bias `[batch, H, Tq, Tk]`, of which batch b of the problem uses entry b % batch. */
@@ -39,18 +55,71 @@ export interface AttentionBias {
   readonly strides: readonly number[]
 }
 
-/** Labels of keys `[batch, Tk]`: flags of usable keys, or the segments that attend to each other without penalty. */
+/** Flags of usable keys `[batch, Tk]`, segments that attend to each other without penalty `[batch, T]`, or counts of keys `[batch]`. */
 export interface AttentionLabels {
-  readonly kind: 'mask' | 'segments'
+  readonly kind: 'mask' | 'segments' | 'lengths'
   readonly batch: number
+  readonly size: number
   /** Added to scores between two segments. */
   readonly penalty: number
 }
 
-/** A walk over keys or queries that several workgroups share by parts. */
-export interface PartedProblem extends AttentionProblem {
-  readonly parts: number
-  readonly output: DType
+/** A table `[rows, 2 hd]` of sines and cosines. */
+export interface AttentionRope extends RopeRows {
+  readonly dtype: DType
+  readonly rows: number
+}
+
+/** A bias of any rank as `[B, H, Tq, Tk]`. */
+export const biasShape = (shape: Shape): Shape => [
+  ...new Array<number>(Math.max(0, 4 - shape.length)).fill(1),
+  ...shape,
+]
+
+/** One of the inputs behind q, k and v. */
+export function extraOf<T>(inputs: readonly T[], { extras }: AttentionOpOptions, name: AttentionExtra): T | undefined {
+  const index = extras.indexOf(name)
+  return index < 0 ? undefined : inputs[3 + index]
+}
+
+const labelKinds = { keyPaddingMask: 'mask', keyLengths: 'lengths', segments: 'segments' } as const
+
+/** The input that says which keys count, of whatever kind. */
+export function labelsOf<T>(inputs: readonly T[], options: AttentionOpOptions): T | undefined {
+  const name = options.extras.find((extra) => extra in labelKinds)
+  return name && extraOf(inputs, options, name)
+}
+
+export function problemOf(inputs: readonly TensorSpec[], options: AttentionOpOptions): AttentionProblem {
+  const [q, k] = inputs as [TensorSpec, TensorSpec]
+  const [batch, queries, heads, headDim] = q.shape as [number, number, number, number]
+  const bias = extraOf(inputs, options, 'bias')
+  const rope = extraOf(inputs, options, 'rope')
+  const labels = labelsOf(inputs, options)
+  const kind = options.extras.flatMap((extra) => (extra in labelKinds ? [extra as keyof typeof labelKinds] : []))[0]
+  return {
+    batch,
+    heads,
+    queries,
+    keys: k.shape[1]!,
+    headDim,
+    dtype: q.dtype,
+    scale: options.scale,
+    causal: options.causal,
+    bias: bias && {
+      dtype: bias.dtype,
+      batch: biasShape(bias.shape)[0]!,
+      strides: rowMajorStrides(biasShape(bias.shape)).map((stride, i) => (biasShape(bias.shape)[i] === 1 ? 0 : stride)),
+    },
+    labels: labels && {
+      kind: labelKinds[kind!],
+      batch: labels.shape[0]!,
+      size: labels.shape.reduce((product, extent) => product * extent, 1),
+      penalty: options.segmentPenalty,
+    },
+    rope: rope && { ...options.rope!, dtype: rope.dtype, rows: rope.shape[0]! },
+    dropout: options.dropout,
+  }
 }
 
 /** 4-vectors where a head is made of them, else numbers. */
@@ -61,65 +130,3 @@ export const columnsOf = (headDim: number): number => headDim / vectorWidth(head
 
 /** Most columns that the kernels take: one invocation each. */
 export const maxColumns = 256
-
-/** Invocations of a workgroup: one per column, and whole hardware vectors. */
-export function lanesOf(headDim: number, { software }: Capabilities): number {
-  const unit = software ? 8 : 32
-  return Math.ceil(columnsOf(headDim) / unit) * unit
-}
-
-/**
- * Rows that a workgroup owns: what fits in `budget` vectors of workgroup memory, and no more than there are. Many rows
- * share each read of the other side; code for 32 takes long to compile and pays only for long walks of large heads.
- */
-export function rowsOf(own: number, lanes: number, budget: number): number {
-  const most = own >= 256 && lanes >= 16 ? 32 : 16
-  let rows = 1
-  while (rows < most && rows < own && rows * 2 * lanes <= budget) rows *= 2
-  return rows
-}
-
-/** Workgroups that keep a large GPU busy; walks with fewer are cut into parts. */
-const enoughWorkgroups = 512
-/** Rows that a part should walk at least. */
-const leastWalk = 256
-
-export function partsOf({ batch, heads }: AttentionProblem, own: number, walked: number): number {
-  const workgroups = batch * heads * Math.ceil(own / 16)
-  return Math.max(1, Math.min(Math.ceil(enoughWorkgroups / Math.max(1, workgroups)), Math.floor(walked / leastWalk)))
-}
-
-export const vectorTypes = (headDim: number, stored: DType, output: DType) => {
-  const of = (dtype: DType) => (vectorWidth(headDim) === 4 ? `vec4<${dtype}>` : dtype)
-  return { Stored: of(stored), Value: of('f32'), Output: of(output) }
-}
-
-/** The product of two `Value`s. */
-export const innerProduct = (headDim: number): string =>
-  `fn inner(a: Value, b: Value) -> f32 { return ${vectorWidth(headDim) === 4 ? 'dot(a, b)' : 'a * b'}; }`
-
-/** Types, constants and code that every kernel with scores needs. */
-export function specializeScores(problem: AttentionProblem, output: DType): Specialization {
-  const { headDim, dtype, causal, bias, labels } = problem
-  return {
-    types: { ...vectorTypes(headDim, dtype, output), Bias: bias?.dtype ?? 'f32' },
-    constants: {
-      COLUMNS: columnsOf(headDim),
-      CAUSAL: causal,
-      HAS_BIAS: bias !== undefined,
-      LABELS: labels === undefined ? 0 : labels.kind === 'mask' ? 1 : 2,
-    },
-    code: `${innerProduct(headDim)}\n${scoreWgsl}`,
-  }
-}
-
-export function writeScoreParameters(writer: ParameterWriter, problem: AttentionProblem, parts: number): void {
-  const { batch, heads, queries, keys, scale, bias, labels } = problem
-  writer.u32(batch).u32(heads).u32(queries).u32(keys).f32(scale)
-  writer
-    .f32(labels?.penalty ?? 0)
-    .u32(parts)
-    .u32(labels?.batch ?? 1)
-    .u32(bias?.batch ?? 1)
-  writer.vectors(bias?.strides ?? [], 4)
-}

@@ -6,6 +6,11 @@ import { philox4x32 } from '../../numeric/philox.js'
 /** Second word of every key: "voxg". */
 const keyWord = 0x766f7867
 
+/** The four random words of a draw at a counter of three words: for numbers that have more than one index. */
+export function drawWords({ seed, index }: Draw, [x, y, z]: readonly [number, number, number]): readonly number[] {
+  return philox4x32([x, index, y, z], [seed, keyWord])
+}
+
 /** The random word of one element of a draw. */
 export function drawWord({ seed, index }: Draw, element: number): number {
   return philox4x32([Math.floor(element / 4), index, 0, 0], [seed, keyWord])[element % 4]!

@@ -14,7 +14,11 @@ fn multiplyHigh(a: u32, b: u32) -> u32 {
 }
 
 fn randomWords(seed: u32, draw: u32, vector: u32) -> vec4<u32> {
-  var counter = vec4<u32>(vector, draw, 0u, 0u);
+  return philox(seed, vec4<u32>(vector, draw, 0u, 0u));
+}
+
+fn philox(seed: u32, start: vec4<u32>) -> vec4<u32> {
+  var counter = start;
   var key = vec2<u32>(seed, 0x766f7867u);
   for (var round = 0u; round < 10u; round++) {
     let a = multiplyHigh(0xd2511f53u, counter.x);

@@ -1,0 +1,223 @@
+/** Every variant of the attention kernels against the float64 reference: chosen shapes, pairs of options, random ones. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { apply, gradients, NotSupportedError, scope, type Tensor, tensor } from '../../src/engine/index.js'
+import { definedKernel, withVariant } from '../../src/engine/kernel.js'
+import { type CaseInput, definedOps, type OpDefinition } from '../../src/engine/op.js'
+import { attention } from '../../src/kernels/attention/index.js'
+import type { AttentionExtra, AttentionOpOptions } from '../../src/kernels/attention/problem.js'
+import { mul } from '../../src/kernels/elementwise/index.js'
+import { sum } from '../../src/kernels/reduce/index.js'
+import { toleranceOf } from '../../src/kernels/tolerances.js'
+import { caseValues, largestError, largestMagnitude } from '../support/arrays.js'
+import { testDevice } from '../support/device.js'
+
+const device = await testDevice()
+// The operation is not part of the kernels' face; the registry has it.
+void attention
+const op = definedOps().find(({ name }) => name === 'attention') as unknown as OpDefinition<AttentionOpOptions>
+
+interface Problem {
+  readonly inputs: readonly CaseInput[]
+  readonly options: AttentionOpOptions
+}
+
+interface Choice {
+  readonly batch: number
+  readonly heads: number
+  readonly queries: number
+  readonly keys: number
+  readonly headDim: number
+  readonly causal: boolean
+  readonly label: 'none' | 'mask' | 'lengths' | 'segments'
+  readonly bias: 'none' | 'head' | 'batch'
+  readonly rope: boolean
+  readonly dropout: boolean
+}
+
+function problemOf(choice: Choice): Problem {
+  const { batch, heads, queries, headDim, label, bias, rope, dropout } = choice
+  // Segments are of self-attention.
+  const keys = label === 'segments' ? queries : choice.keys
+  const extras: { name: AttentionExtra; input: CaseInput }[] = []
+  const counted = (shape: number[], value: (i: number) => number): CaseInput => ({
+    shape,
+    dtype: 'i32',
+    values: Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => value(i)),
+  })
+  if (label === 'mask')
+    extras.push({ name: 'keyPaddingMask', input: counted([batch, keys], (i) => Number(i % 3 !== 1)) })
+  if (label === 'lengths') extras.push({ name: 'keyLengths', input: counted([batch], (i) => (keys * (i + 1)) >> 1) })
+  if (label === 'segments') extras.push({ name: 'segments', input: counted([1, keys], (i) => i % 2) })
+  if (bias === 'head') extras.push({ name: 'bias', input: { shape: [heads, queries, keys] } })
+  if (bias === 'batch') extras.push({ name: 'bias', input: { shape: [batch, heads, queries, keys] } })
+  if (rope) {
+    extras.push({ name: 'rope', input: { shape: [queries + keys, 2 * headDim], differentiable: false } })
+  }
+  const side = (tokens: number): CaseInput => ({ shape: [batch, tokens, heads, headDim] })
+  return {
+    inputs: [side(queries), side(keys), side(keys), ...extras.map(({ input }) => input)],
+    options: {
+      scale: 0.7,
+      causal: choice.causal,
+      segmentPenalty: -1.5,
+      extras: extras.map(({ name }) => name),
+      ...(rope && { rope: { queryRows: queries, keyRows: keys, keyFirst: queries } }),
+      ...(dropout && { dropout: { p: 0.3, draw: { seed: 7, index: 3 } } }),
+    },
+  }
+}
+
+/** The result and the gradients of what wants one. */
+async function run({ inputs, options }: Problem, dtype: 'f32' | 'f16') {
+  const leaves = inputs.map((input, i) => {
+    const float = (input.dtype ?? 'f32') === 'f32'
+    return tensor(device, caseValues(input, i + 1), input.shape, {
+      dtype: float ? dtype : input.dtype!,
+      requiresGrad: float && input.differentiable !== false,
+    })
+  })
+  const wanted = leaves.filter(({ requiresGrad }) => requiresGrad)
+  const results = scope((): Tensor[] => {
+    const y = apply(op, leaves, options)
+    const cotangent = tensor(device, caseValues({ shape: y.shape }, 50), y.shape, { dtype })
+    return [y, ...gradients(sum(mul(y, cotangent)), wanted)]
+  })
+  const values = await Promise.all(results.map(async (result) => Float64Array.from(await result.data())))
+  for (const value of [...leaves, ...results]) value.dispose()
+  return values
+}
+
+const kernels = ['attention', 'attentionQueryGradient', 'attentionKeyGradient']
+
+const variants = kernels.flatMap((kernel) =>
+  definedKernel(kernel)!.variants.map(({ name, supports }) => ({ kernel, name, supports })),
+)
+
+/** Every variant that takes the problem gives what the portable ones give, which the operation's cases check. */
+async function agree(problem: Problem, dtype: 'f32' | 'f16' = 'f32'): Promise<number> {
+  const portable = await kernels.reduce<() => Promise<Float64Array[]>>(
+    (inner, kernel) => () => withVariant(kernel, 'portable', inner),
+    () => run(problem, dtype),
+  )()
+  const want = op.reference(
+    problem.inputs.map((input, i) => ({ data: caseValues(input, i + 1), shape: input.shape })),
+    problem.options,
+  )[0]!.data
+  const { relative } = toleranceOf('attention', dtype)
+  let checked = 0
+  for (const { kernel, name } of variants) {
+    let values: Float64Array[]
+    try {
+      values = await withVariant(kernel, name, () => run(problem, dtype))
+    } catch (error) {
+      if (error instanceof NotSupportedError) continue
+      throw error
+    }
+    checked++
+    const label = `${kernel}/${name}`
+    if (dtype === 'f32') {
+      expect(largestError(values[0]!, want), label).toBeLessThanOrEqual(relative * Math.max(1, largestMagnitude(want)))
+    }
+    for (const [i, value] of values.entries()) {
+      const allowed = 4 * relative * Math.max(1, largestMagnitude(portable[i]!))
+      expect(largestError(value, portable[i]!), `${label}, result ${i}`).toBeLessThanOrEqual(allowed)
+    }
+  }
+  return checked
+}
+
+const plain: Choice = {
+  batch: 2,
+  heads: 2,
+  queries: 9,
+  keys: 7,
+  headDim: 8,
+  causal: false,
+  label: 'none',
+  bias: 'none',
+  rope: false,
+  dropout: false,
+}
+
+describe('pairs of options', () => {
+  // Every value of every option meets every value of every other one (an orthogonal array of strength two).
+  const labels = ['none', 'mask', 'lengths', 'segments'] as const
+  const biases = ['none', 'head', 'batch'] as const
+  for (const [i, label] of labels.entries()) {
+    for (const [j, bias] of biases.entries()) {
+      const flags = { causal: (i + j) % 2 === 1, rope: (i + (j >> 1)) % 2 === 1, dropout: ((i >> 1) + j) % 2 === 1 }
+      const on = Object.entries(flags).flatMap(([name, flag]) => (flag ? [name] : []))
+      it(`label ${label}, bias ${bias}${on.map((name) => `, ${name}`).join('')}`, async () => {
+        expect(await agree(problemOf({ ...plain, label, bias, ...flags }))).toBeGreaterThan(variants.length / 2)
+      })
+    }
+  }
+})
+
+describe('head sizes', () => {
+  for (const headDim of [16, 24, 72, 96]) {
+    it(`${headDim}`, async () => {
+      await agree(problemOf({ ...plain, batch: 1, heads: 1, queries: 5, keys: 6, headDim }))
+    })
+  }
+  it('192, which only the exchange through workgroup memory takes', async () => {
+    await agree(problemOf({ ...plain, batch: 1, heads: 1, queries: 5, keys: 6, headDim: 192 }))
+  })
+})
+
+it('f16', async () => {
+  if (device.capabilities.f16) await agree(problemOf({ ...plain, bias: 'head', label: 'mask' }), 'f16')
+})
+
+it('random shapes', async () => {
+  const choices = fc.record({
+    batch: fc.integer({ min: 1, max: 3 }),
+    heads: fc.integer({ min: 1, max: 3 }),
+    queries: fc.integer({ min: 1, max: 40 }),
+    keys: fc.integer({ min: 1, max: 40 }),
+    causal: fc.boolean(),
+    label: fc.constantFrom('none' as const, 'mask' as const, 'lengths' as const),
+    bias: fc.constantFrom('none' as const, 'head' as const),
+  })
+  await fc.assert(
+    // One head size, so that kernels are compiled once and the shapes vary.
+    fc.asyncProperty(choices, async (choice) => {
+      await agree(problemOf({ ...plain, ...choice }))
+    }),
+    { numRuns: 12, seed: 20261122 },
+  )
+})
+
+describe.runIf(process.env.VOXGRAD_SLOW_TESTS === '1')('slow', () => {
+  it('13,824 tokens', async () => {
+    const shape = [1, 13_824, 1, 8]
+    const [q, k, v] = [1, 2, 3].map((seed) =>
+      tensor(device, caseValues({ shape }, seed), shape, { requiresGrad: true }),
+    )
+    await device.sync()
+    const before = device.memory().liveBytes
+    device.resetPeakMemory()
+    const results = scope(() => {
+      const y = attention(q!, k!, v!)
+      return [y, ...gradients(sum(y), [q!, k!, v!])]
+    })
+    const values = await Promise.all(results.map((result) => result.data()))
+    for (const value of values) expect(value.every(Number.isFinite)).toBe(true)
+    // The scores alone would take 764 MB.
+    expect(device.memory().peakBytes - before).toBeLessThan(16 * 2 ** 20)
+    const [a, b] = [await q!.data(), await k!.data()]
+    const scores = Array.from({ length: shape[1]! }, (_, j) => {
+      let product = 0
+      for (let d = 0; d < 8; d++) product += a[d]! * b[j * 8 + d]!
+      return Math.exp(product / Math.sqrt(8))
+    })
+    const total = scores.reduce((x, y) => x + y, 0)
+    const values0 = await v!.data()
+    for (let d = 0; d < 8; d++) {
+      const want = scores.reduce((x, weight, j) => x + (weight / total) * values0[j * 8 + d]!, 0)
+      expect(Math.abs(values[0]![d]! - want)).toBeLessThan(1e-5)
+    }
+    for (const value of [q!, k!, v!, ...results]) value.dispose()
+  })
+})
