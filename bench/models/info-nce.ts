@@ -1,6 +1,6 @@
 /** InfoNCE with gradients, by batch size: what a contrastive training step pays for its loss. */
 import { type Device, gradients, scope, tensor } from '../../src/engine/index.js'
-import { infoNCE } from '../../src/kernels/contrastive/index.js'
+import { composedInfoNce, infoNCE } from '../../src/kernels/contrastive/index.js'
 import type { BenchModel, ModelCase, PreparedModel } from '../model.js'
 import { roundTo, uniform } from '../values.js'
 
@@ -45,10 +45,11 @@ function unitRows(values: Float32Array, rows: number): Float64Array {
 /** Its mean for independent directions: logits are then normal, and log-sum-exp adds half their variance. */
 const expectedLoss = (pairs: number): number => Math.log(pairs) + 1 / (2 * features * temperature ** 2)
 
-async function prepare(device: Device, dtype: 'f32' | 'f16', pairs: number): Promise<PreparedModel> {
+async function prepare(device: Device, dtype: 'f32' | 'f16', pairs: number, composed: boolean): Promise<PreparedModel> {
   const values = [1, 2].map((seed) => roundTo(dtype, uniform(pairs * features, seed)))
   const [images, texts] = values.map((list) => tensor(device, list, [pairs, features], { dtype, requiresGrad: true }))
-  const loss = () => infoNCE(images!, texts!, { temperature }).loss
+  const loss = () =>
+    composed ? composedInfoNce(images!, texts!, temperature) : infoNCE(images!, texts!, { temperature }).loss
   return {
     run: () => scope(() => void gradients(loss(), [images!, texts!])),
     check: async () => {
@@ -69,9 +70,9 @@ async function prepare(device: Device, dtype: 'f32' | 'f16', pairs: number): Pro
   }
 }
 
-function pairsCase(pairs: number, size: { quick: boolean; software: boolean }): ModelCase {
+function pairsCase(pairs: number, size: { quick: boolean; software: boolean }, composed = false): ModelCase {
   return {
-    name: `loss and gradients, ${pairs} pairs`,
+    name: `loss and gradients, ${pairs} pairs${composed ? ', composed of operations' : ''}`,
     shape: [
       [pairs, features],
       [pairs, features],
@@ -80,7 +81,7 @@ function pairsCase(pairs: number, size: { quick: boolean; software: boolean }): 
     ...size,
     // One product forward and two backward; embeddings read, their gradients written.
     work: { flops: 6 * pairs * pairs * features, bytes: 16 * pairs * features },
-    prepare: (device, dtype) => prepare(device, dtype, pairs),
+    prepare: (device, dtype) => prepare(device, dtype, pairs, composed),
   }
 }
 
@@ -89,6 +90,8 @@ export const model: BenchModel = {
   cases: [
     pairsCase(256, { quick: true, software: true }),
     pairsCase(1024, { quick: false, software: true }),
+    pairsCase(1024, { quick: false, software: true }, true),
+    pairsCase(4096, { quick: false, software: false }, true),
     ...[4096, 16384, 32768].map((pairs) => pairsCase(pairs, { quick: false, software: false })),
   ],
 }

@@ -90,12 +90,16 @@ async function run({ inputs, options }: Problem, dtype: 'f32' | 'f16') {
 
 const kernels = ['attention', 'attentionQueryGradient', 'attentionKeyGradient']
 
-const variants = kernels.flatMap((kernel) =>
-  definedKernel(kernel)!.variants.map(({ name, supports }) => ({ kernel, name, supports })),
-)
+/** Variants by name; compiling all for every combination would take an hour on a software adapter. */
+const named = (names: readonly string[]) =>
+  kernels.flatMap((kernel) =>
+    definedKernel(kernel)!.variants.flatMap(({ name }) => (names.includes(name) ? [{ kernel, name }] : [])),
+  )
 
-/** Every variant that takes the problem gives what the portable ones give, which the operation's cases check. */
-async function agree(problem: Problem, dtype: 'f32' | 'f16' = 'f32'): Promise<number> {
+const every = ['pooling', 'rows-8', 'rows-4', 'rows-2', 'rows-1', 'window', 'portable']
+
+/** The variants that take a problem give what the portable ones give; returns how many did. */
+async function agree(problem: Problem, names: readonly string[], dtype: 'f32' | 'f16' = 'f32'): Promise<number> {
   const portable = await kernels.reduce<() => Promise<Float64Array[]>>(
     (inner, kernel) => () => withVariant(kernel, 'portable', inner),
     () => run(problem, dtype),
@@ -106,7 +110,7 @@ async function agree(problem: Problem, dtype: 'f32' | 'f16' = 'f32'): Promise<nu
   )[0]!.data
   const { relative } = toleranceOf('attention', dtype)
   let checked = 0
-  for (const { kernel, name } of variants) {
+  for (const { kernel, name } of named(names)) {
     let values: Float64Array[]
     try {
       values = await withVariant(kernel, name, () => run(problem, dtype))
@@ -140,8 +144,13 @@ const plain: Choice = {
   dropout: false,
 }
 
+it('every variant', async () => {
+  expect(await agree(problemOf(plain), every)).toBe(named(every).length)
+})
+
 describe('pairs of options', () => {
-  // Every value of every option meets every value of every other one (an orthogonal array of strength two).
+  // Every value of every option meets every value of every other one (an orthogonal array of strength two). The
+  // operation's own cases run what is picked here; these run the others in turn.
   const labels = ['none', 'mask', 'lengths', 'segments'] as const
   const biases = ['none', 'head', 'batch'] as const
   for (const [i, label] of labels.entries()) {
@@ -149,25 +158,28 @@ describe('pairs of options', () => {
       const flags = { causal: (i + j) % 2 === 1, rope: (i + (j >> 1)) % 2 === 1, dropout: ((i >> 1) + j) % 2 === 1 }
       const on = Object.entries(flags).flatMap(([name, flag]) => (flag ? [name] : []))
       it(`label ${label}, bias ${bias}${on.map((name) => `, ${name}`).join('')}`, async () => {
-        expect(await agree(problemOf({ ...plain, label, bias, ...flags }))).toBeGreaterThan(variants.length / 2)
+        const names = (i + j) % 2 === 0 ? ['window'] : ['pooling']
+        expect(await agree(problemOf({ ...plain, label, bias, ...flags }), names)).toBe(named(names).length)
       })
     }
   }
 })
 
 describe('head sizes', () => {
-  for (const headDim of [16, 24, 72, 96]) {
+  for (const headDim of [16, 24, 72]) {
     it(`${headDim}`, async () => {
-      await agree(problemOf({ ...plain, batch: 1, heads: 1, queries: 5, keys: 6, headDim }))
+      await agree(problemOf({ ...plain, batch: 1, heads: 1, queries: 5, keys: 6, headDim }), ['rows-1', 'pooling'])
     })
   }
   it('192, which only the exchange through workgroup memory takes', async () => {
-    await agree(problemOf({ ...plain, batch: 1, heads: 1, queries: 5, keys: 6, headDim: 192 }))
+    const problem = problemOf({ ...plain, batch: 1, heads: 1, queries: 5, keys: 6, headDim: 192 })
+    expect(await agree(problem, ['rows-1'])).toBe(0)
+    expect(await agree(problem, ['pooling'])).toBe(2)
   })
 })
 
 it('f16', async () => {
-  if (device.capabilities.f16) await agree(problemOf({ ...plain, bias: 'head', label: 'mask' }), 'f16')
+  if (device.capabilities.f16) await agree(problemOf({ ...plain, bias: 'head', label: 'mask' }), ['window'], 'f16')
 })
 
 it('random shapes', async () => {
@@ -176,16 +188,13 @@ it('random shapes', async () => {
     heads: fc.integer({ min: 1, max: 3 }),
     queries: fc.integer({ min: 1, max: 40 }),
     keys: fc.integer({ min: 1, max: 40 }),
-    causal: fc.boolean(),
-    label: fc.constantFrom('none' as const, 'mask' as const, 'lengths' as const),
-    bias: fc.constantFrom('none' as const, 'head' as const),
   })
   await fc.assert(
-    // One head size, so that kernels are compiled once and the shapes vary.
+    // One head size and no options, so that kernels are compiled once and the shapes vary.
     fc.asyncProperty(choices, async (choice) => {
-      await agree(problemOf({ ...plain, ...choice }))
+      await agree(problemOf({ ...plain, ...choice }), ['rows-2', 'window'])
     }),
-    { numRuns: 12, seed: 20261122 },
+    { numRuns: 8, seed: 20261122 },
   )
 })
 

@@ -107,10 +107,19 @@ export const attentionCases: readonly AttentionCase[] = [
   attentionCase('Primus-M, 96³ crop', sizes(1, 1728, 1728, 12, 72), { bench: true }),
   attentionCase('Primus-M, 192³', sizes(1, 13824, 13824, 12, 72), { bench: true }),
   attentionCase('attention pooler', sizes(1, 1, 13824, 12, 64), { bench: true }),
+  attentionCase('attention pooler, 384³', sizes(1, 1, 110592, 12, 64), { bench: true }),
+  attentionCase('fVLM', sizes(1, 1232, 1232, 12, 64), { bench: true }),
+  attentionCase('27 image tokens', sizes(8, 512, 27, 6, 128), { bench: true }),
   attentionCase('BERT', sizes(8, 512, 512, 12, 64), {
     bench: true,
     extras: ['keyPaddingMask'],
     inputs: [paddingMask(8, 512)],
+  }),
+  attentionCase('BERT, one text', sizes(1, 512, 512, 12, 64), { bench: true }),
+  attentionCase('Swin stage 1', sizes(343, 343, 343, 4, 12), {
+    bench: true,
+    extras: ['bias'],
+    inputs: [{ shape: [4, 343, 343] }],
   }),
   attentionCase('Swin stage 2, shifted', sizes(64, 343, 343, 8, 12), {
     bench: true,
