@@ -75,10 +75,11 @@ export function parseSafetensorsHeader(header: Uint8Array, dataBytes: number, pa
     throw new DataError(problem, { path, remedy: 'The file is damaged; fetch or write it again' })
   }
   const parsed = parseJsonObject(header, fail)
-  const metadata: Record<string, string> = {}
+  let metadata: Record<string, string> = {}
   const entries: [string, SafetensorsEntry][] = []
   for (const [name, value] of Object.entries(parsed)) {
-    if (name === METADATA_KEY) Object.assign(metadata, checkMetadata(value, fail))
+    // Taken as parsed, not copied key by key: assigning to the key '__proto__' would lose it.
+    if (name === METADATA_KEY) metadata = checkMetadata(value, fail)
     else entries.push([name, checkEntry(name, value, fail)])
   }
   entries.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)

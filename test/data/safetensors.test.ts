@@ -93,6 +93,18 @@ describe('round trip', () => {
   })
 })
 
+test('names that JavaScript objects treat specially are names like any other', () => {
+  const metadata = Object.fromEntries([
+    ['__proto__', 'a'],
+    ['constructor', 'b'],
+  ])
+  const tensors = new Map([['__proto__', { dtype: 'U8' as const, shape: [1], data: Uint8Array.of(7) }]])
+  const parsed = parseSafetensors(joined(encodeSafetensors(tensors, metadata)))
+  expect(Object.entries(parsed.metadata)).toEqual(Object.entries(metadata))
+  expect(parsed.names).toEqual(['__proto__'])
+  expect(parsed.read('__proto__').data).toEqual(Uint8Array.of(7))
+})
+
 test('the canonical order is widest dtype first, then name; the header is padded to 8 bytes', () => {
   const bytes = joined(
     encodeSafetensors(
