@@ -79,16 +79,23 @@ function changeOf(before: Row, after: Row, threshold: number): Change | undefine
 }
 
 /**
- * Beyond the threshold in time and in the share of its own run's ceilings, since a machine that is slower as a whole says
+ * Beyond the threshold in time and beside what the machine did at the time, since one that is slower as a whole says
  * nothing about the code; and beyond the noise: the middle three fifths of the samples do not overlap.
  */
 function beyond(before: Row, after: Row, ratio: number, threshold: number): boolean {
-  const { fractionOfProbe: share } = before
-  const relative = share && after.fractionOfProbe ? share / after.fractionOfProbe : ratio
+  const relative = ratio / machineRatio(before, after)
   const slower = 1 + threshold
   if (ratio > slower && relative > slower) return after.p20Ms! > before.p80Ms!
   if (ratio < 1 / slower && relative < 1 / slower) return after.p80Ms! < before.p20Ms!
   return false
+}
+
+/** How much longer the machine took for unchanging work: beside the samples where that is known, else for the probes. */
+function machineRatio(before: Row, after: Row): number {
+  if (before.pace && after.pace && before.bound === after.bound) return before.pace / after.pace
+  const { medianMs, fractionOfProbe } = after
+  if (!before.fractionOfProbe || !fractionOfProbe) return 1
+  return (fractionOfProbe * medianMs!) / (before.fractionOfProbe * before.medianMs!)
 }
 
 export function comparisonLines({ compared, changes, moved, incomparable }: Comparison, threshold: number): string[] {

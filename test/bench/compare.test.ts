@@ -35,6 +35,9 @@ describe('comparison of runs', () => {
     expect(comparisonLines(slowMachine, 0.1)[0]).toBe('machine f32 multiply-add: 1000 to 667 GFLOP/s')
     const slowKernel = compareRuns(before, run([{ ...scaled(row(), 1.5), fractionOfProbe: 0.8 }], { probes }), 0.1)
     expect(slowKernel.changes.map(({ kind }) => kind)).toEqual(['slower'])
+    const paces = (pace: number) => compare(row({ pace: 100 }), { ...scaled(row(), 1.5), pace })
+    expect(paces(66).changes).toEqual([])
+    expect(paces(100).changes.map(({ kind }) => kind)).toEqual(['slower'])
     // A faster ceiling is not a slower kernel either.
     expect(compare(row(), row({ fractionOfProbe: 0.5 })).changes).toEqual([])
   })

@@ -66,6 +66,7 @@ export function row(changes: Partial<Row> = {}): Row {
     intensity: 1000,
     bound: 'compute',
     fractionOfProbe: 1,
+    pace: null,
     ...changes,
   }
 }
