@@ -7,6 +7,11 @@ export interface GemmOperand {
   readonly vectors: 'inner' | 'outer'
   /** Component type of those vectors. */
   readonly dtype: 'f32' | 'f16'
+  /**
+   * With `outer` vectors, promises that addresses are linear in k: `operandInner(k)` is `k * operandInner(1)` in `u32`, and
+   * `operandLoad(outer, inner)` depends on `outer + inner` alone. Skeletons then step an address.
+   */
+  readonly isStrided?: boolean
 }
 
 /** What skeletons know of a problem. */

@@ -49,8 +49,8 @@ const stored = (dtype: DType, isWhole: boolean) => (isWhole ? `vec4<${dtype}>` :
 
 function operandsOf({ transposeA, transposeB, a, b }: MatmulProblem): { a: GemmOperand; b: GemmOperand } {
   return {
-    a: { vectors: transposeA ? 'outer' : 'inner', dtype: a as FloatType },
-    b: { vectors: transposeB ? 'inner' : 'outer', dtype: b as FloatType },
+    a: { vectors: transposeA ? 'outer' : 'inner', dtype: a as FloatType, isStrided: true },
+    b: { vectors: transposeB ? 'inner' : 'outer', dtype: b as FloatType, isStrided: true },
   }
 }
 
