@@ -23,6 +23,8 @@ export interface GemmShape {
   readonly batch: number
   readonly a: GemmOperand
   readonly b: GemmOperand
+  /** Tensors that a dispatch binds, where they may be as many as an adapter takes: splitting k adds one. */
+  readonly tensors?: number
 }
 
 /** 4-vectors of all results, columns padded. */

@@ -36,7 +36,10 @@ function splitting(skeleton: GemmSkeleton, tileK: number): GemmSkeleton {
     ...skeleton,
     name: `${skeleton.name}-split`,
     split,
-    supports: (capabilities, shape) => (skeleton.supports?.(capabilities, shape) ?? true) && split(shape).parts > 1,
+    supports: (capabilities, shape) =>
+      (shape.tensors ?? 0) < capabilities.maxStorageBuffersPerStage &&
+      (skeleton.supports?.(capabilities, shape) ?? true) &&
+      split(shape).parts > 1,
   }
 }
 

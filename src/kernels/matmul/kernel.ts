@@ -1,17 +1,14 @@
 /** The kernel behind matmul and linear: the product skeletons with operands in storage. */
 import type { DType } from '../../engine/dtype.js'
 import { defineGemm, forOperand, type GemmClient, type GemmOperand, skeletons } from '../gemm/index.js'
-import columnsRaggedWgsl from './columns-ragged.wgsl'
-import columnsWholeWgsl from './columns-whole.wgsl'
+import { epilogueCode, epilogueKey, type StoredEpilogue } from './epilogue-code.js'
 import paramsWgsl from './params.wgsl'
 import raggedInnerWgsl from './ragged-inner.wgsl'
 import raggedOuterWgsl from './ragged-outer.wgsl'
 import storeWgsl from './store.wgsl'
 import wholeWgsl from './whole.wgsl'
-import writeRaggedWgsl from './write-ragged.wgsl'
-import writeWholeWgsl from './write-whole.wgsl'
 
-/** `y[batch, i, j] = sum_k a[i, k] b[k, j] + bias[j]` */
+/** `y[batch, i, j] = finish(sum_k a[i, k] b[k, j])`, where `finish` is what the epilogue says. */
 export interface MatmulProblem {
   readonly m: number
   readonly n: number
@@ -23,7 +20,7 @@ export interface MatmulProblem {
   readonly a: DType
   readonly b: DType
   readonly y: DType
-  readonly bias: DType | undefined
+  readonly epilogue: StoredEpilogue
   readonly batch: MatmulBatch
 }
 
@@ -68,14 +65,15 @@ const client: GemmClient<MatmulProblem> = {
     n: problem.n,
     k: problem.k,
     batch: problem.batch.count,
+    tensors: 3 + problem.epilogue.operands.length + Number(problem.epilogue.keepsSum),
     ...operandsOf(problem),
   }),
   key(problem) {
-    const { a, b, y, bias, transposeA, transposeB, batch } = problem
-    return `${a}|${b}|${y}|${bias}|${transposeA}|${transposeB}|${wholeness(problem)}|${batch.count > 1}`
+    const { a, b, y, epilogue, transposeA, transposeB, batch } = problem
+    return `${a}|${b}|${y}|${epilogueKey(epilogue)}|${transposeA}|${transposeB}|${wholeness(problem)}|${batch.count > 1}`
   },
   source(problem) {
-    const { bias, y, batch } = problem
+    const { epilogue, y, batch } = problem
     const { a, b } = operandsOf(problem)
     const [wholeA, wholeB, wholeY] = wholeness(problem)
     return {
@@ -88,21 +86,16 @@ const client: GemmClient<MatmulProblem> = {
       inputs: [
         { name: 'a', type: stored(a.dtype, wholeA) },
         { name: 'b', type: stored(b.dtype, wholeB) },
-        ...(bias ? [{ name: 'bias', type: stored(bias, wholeY) }] : []),
+        ...epilogue.operands.map(({ name, dtype }) => ({ name, type: stored(dtype, wholeY) })),
       ],
-      outputs: [{ name: 'y', type: stored(y, wholeY) }],
+      outputs: ['y', ...(epilogue.keepsSum ? ['sums'] : [])].map((name) => ({ name, type: stored(y, wholeY) })),
       shared: paramsWgsl,
       readers: [operandOf('A', a, wholeA), operandOf('B', b, wholeB)].join('\n'),
-      store: [
-        wholeY ? writeWholeWgsl : writeRaggedWgsl,
-        ...(bias ? [(wholeY ? columnsWholeWgsl : columnsRaggedWgsl).replaceAll('tensor', 'bias')] : []),
-        `fn epilogue(row: u32, j: u32, value: vec4f) -> vec4f { return value${bias ? ' + biasAt(0u, j)' : ''}; }`,
-        storeWgsl,
-      ].join('\n'),
+      store: `${epilogueCode(epilogue, wholeY)}\n${storeWgsl}`,
     }
   },
-  parameters(writer, { batch }) {
-    writer.vectors(batch.extents, 4, 1).vectors(batch.strideA, 4).vectors(batch.strideB, 4)
+  parameters(writer, { batch, epilogue }) {
+    writer.vectors(batch.extents, 4, 1).vectors(batch.strideA, 4).vectors(batch.strideB, 4).f32(epilogue.factor)
   },
 }
 
