@@ -20,6 +20,8 @@ export interface GemmSkeleton {
   readonly wgsl: string
   readonly extensions?: KernelVariant<GemmShape>['extensions']
   supports?(capabilities: Capabilities, shape: GemmShape): boolean
+  /** Whether it is the choice where nothing was measured, among those that support a problem; absent: always. */
+  byDefault?(capabilities: Capabilities, shape: GemmShape): boolean
   /** Rows and columns that a workgroup makes. */
   readonly tileM: number
   readonly tileN: number
@@ -84,6 +86,7 @@ function variantOf<P>(
     ...(extensions ? { extensions } : {}),
     wgsl: `${commonWgsl}\n${skeleton.wgsl}`,
     supports: (capabilities, problem) => skeleton.supports?.(capabilities, client.shape(problem)) ?? true,
+    byDefault: (capabilities, problem) => skeleton.byDefault?.(capabilities, client.shape(problem)) ?? true,
     key(problem) {
       const shape = client.shape(problem)
       const isSplit = splitOf(problem).parts > 1
