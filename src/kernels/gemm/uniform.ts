@@ -24,13 +24,14 @@ const leastFlops = 1e6
 const isWorthwhile = ({ m, n, k, batch }: GemmShape): boolean => 2 * m * n * k * batch >= leastFlops
 
 /**
- * Compilers for CPUs take many seconds over 16-bit elements that are read one by one, as vectors of ragged rows are; the
- * portable variant has few of them.
+ * Compilers for CPUs take many seconds over conversions from f16 in a long loop, and over 16-bit elements that are read one by one,
+ * as vectors of ragged rows are.
  */
-const isCompilable = ({ m, n, k, a, b }: GemmShape): boolean => {
+function isCompilable({ m, n, k, a, b }: GemmShape, rows: number): boolean {
   const isWholeA = (a.vectors === 'inner' ? k : m) % 4 === 0
   const isWholeB = (b.vectors === 'inner' ? k : n) % 4 === 0
-  return (a.dtype === 'f32' || isWholeA) && (b.dtype === 'f32' || isWholeB)
+  const isFloat = a.dtype === 'f32' && b.dtype === 'f32'
+  return isFloat || (rows <= 16 && (a.dtype === 'f32' || isWholeA) && (b.dtype === 'f32' || isWholeB))
 }
 
 /** All rows before the next columns: what is read of b stays in the cache. */
@@ -46,7 +47,7 @@ export function uniformRow({ rows, quads }: UniformRowTile): GemmSkeleton {
     tileM: rows,
     tileN: 4 * quads * lanes,
     band: allRows,
-    supports: ({ software }, shape) => software && isCompilable(shape),
+    supports: ({ software }, shape) => software && isCompilable(shape, rows),
     // Half of the rows would be computed in vain where there are no more than half.
     byDefault: (_, shape) => isWorthwhile(shape) && (rows <= 16 || shape.m > rows / 2),
     key: (shape) => `${isWhole(shape)}`,
@@ -65,7 +66,7 @@ export function uniformColumn(columns: number): GemmSkeleton {
     tileM: 4 * lanes,
     tileN: columns,
     band: allRows,
-    supports: ({ software }, shape) => software && shape.n <= columns && isCompilable(shape),
+    supports: ({ software }, shape) => software && shape.n <= columns && isCompilable(shape, columns),
     byDefault: (_, shape) => isWorthwhile(shape) && shape.m > 4,
     key: (shape) => `${isWhole(shape)}`,
     specialize: (shape) => ({
