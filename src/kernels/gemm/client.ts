@@ -58,6 +58,10 @@ export interface GemmClient<P> {
   source(problem: P): GemmSource
   /** Names the source of a problem: equal keys, equal sources. */
   key(problem: P): string
+  /** What of a problem, beside its extents, changes which skeleton is fastest: the tuner's bucket. Default: the key. */
+  kind?(problem: P): string
+  /** The WGSL that {@link source} is made of, for the tuner to see when it changes. */
+  readonly sources?: readonly string[]
   /** Fields of `Params` after `gemm`. */
   parameters?(writer: ParameterWriter, problem: P): void
 }

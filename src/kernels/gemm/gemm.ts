@@ -11,7 +11,7 @@ import type { ParameterWriter } from '../../engine/parameters.js'
 import { type GemmClient, type GemmShape, quadsOf } from './client.js'
 import combineWgsl from './combine.wgsl'
 import commonWgsl from './common.wgsl'
-import { combineSource, productSource } from './source.js'
+import { combineSource, coreSources, productSource } from './source.js'
 
 /** A way to compute products, for any client. */
 export interface GemmSkeleton {
@@ -47,7 +47,8 @@ export function defineGemm<P>(client: GemmClient<P>, skeletons: readonly GemmSke
   return defineKernel({
     name: client.name,
     variants: skeletons.map((skeleton) => variantOf(client, skeleton, combine)),
-    bucket: (problem) => `${client.key(problem)}|${extentBucket(client.shape(problem))}`,
+    bucket: (problem) => `${(client.kind ?? client.key)(problem)}|${extentBucket(client.shape(problem))}`,
+    sources: [...coreSources, ...(client.sources ?? [])],
     cost: (problem) => costOf(client.shape(problem)),
   })
 }

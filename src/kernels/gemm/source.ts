@@ -1,10 +1,14 @@
 /** Assembles the WGSL that stands between a client's readers and a skeleton. */
 import type { Specialization } from '../../engine/kernel.js'
 import type { GemmBinding, GemmClient, GemmOperand } from './client.js'
+import combineWgsl from './combine.wgsl'
 import quadInnerWgsl from './quad-inner.wgsl'
 import quadOuterWgsl from './quad-outer.wgsl'
 import walkWgsl from './walk.wgsl'
 import walkStridedWgsl from './walk-strided.wgsl'
+
+/** All that stands between readers and skeletons. */
+export const coreSources: readonly string[] = [quadInnerWgsl, quadOuterWgsl, walkWgsl, walkStridedWgsl, combineWgsl]
 
 const partials: GemmBinding = { name: 'partials', type: 'vec4f' }
 

@@ -19,6 +19,9 @@ export interface StoredEpilogue {
   readonly keepsSum: boolean
 }
 
+/** What {@link epilogueCode} puts together. */
+export const epilogueSources: readonly string[] = [columnsRaggedWgsl, columnsWholeWgsl, writeRaggedWgsl, writeWholeWgsl]
+
 /** Names the WGSL of an epilogue. */
 export function epilogueKey({ operands, activation, factor, keepsSum }: StoredEpilogue): string {
   const parts = operands.map(({ name, dtype }) => `${name} ${dtype}`)

@@ -1,7 +1,7 @@
 /** The kernel behind matmul and linear: the product skeletons with operands in storage. */
 import type { DType } from '../../engine/dtype.js'
 import { defineGemm, forOperand, type GemmClient, type GemmOperand, skeletons } from '../gemm/index.js'
-import { epilogueCode, epilogueKey, type StoredEpilogue } from './epilogue-code.js'
+import { epilogueCode, epilogueKey, epilogueSources, type StoredEpilogue } from './epilogue-code.js'
 import paramsWgsl from './params.wgsl'
 import raggedInnerWgsl from './ragged-inner.wgsl'
 import raggedOuterWgsl from './ragged-outer.wgsl'
@@ -72,6 +72,16 @@ const client: GemmClient<MatmulProblem> = {
     const { a, b, y, epilogue, transposeA, transposeB, batch } = problem
     return `${a}|${b}|${y}|${epilogueKey(epilogue)}|${transposeA}|${transposeB}|${wholeness(problem)}|${batch.count > 1}`
   },
+  kind(problem) {
+    const { a, b, transposeA, transposeB, batch } = problem
+    const stored = (dtype: DType, isTransposed: boolean) => `${dtype}${isTransposed ? ' transposed' : ''}`
+    const ragged = ['a', 'b', 'y'].filter((_, i) => !wholeness(problem)[i])
+    const parts = [`${stored(a, transposeA)} x ${stored(b, transposeB)}`]
+    if (ragged.length > 0) parts.push(`ragged ${ragged.join(' ')}`)
+    if (batch.count > 1) parts.push('batched')
+    return parts.join(', ')
+  },
+  sources: [paramsWgsl, wholeWgsl, raggedInnerWgsl, raggedOuterWgsl, storeWgsl, ...epilogueSources],
   source(problem) {
     const { epilogue, y, batch } = problem
     const { a, b } = operandsOf(problem)
