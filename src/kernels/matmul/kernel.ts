@@ -87,7 +87,8 @@ const client: GemmClient<MatmulProblem> = {
     const { a, b } = operandsOf(problem)
     const [wholeA, wholeB, wholeY] = wholeness(problem)
     return {
-      types: { YType: y },
+      // An alias of every type: one that is f16 brings its extension along.
+      types: { YType: y, ...Object.fromEntries(epilogue.operands.map(({ name, dtype }) => [`${name}Type`, dtype])) },
       constants: {
         A_INNER: a.vectors === 'inner',
         B_INNER: b.vectors === 'inner',
