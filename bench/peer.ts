@@ -48,10 +48,11 @@ export interface MissingPeer {
 
 const kinds: ReadonlySet<string> = new Set(['matmul', 'conv3d', 'attention', 'layerNorm', 'softmax', 'gelu', 'linear'])
 
-/** The kind of an operation that peers know; undefined for others, and for inputs that only we take (masks, biases). */
+/** The kind of an operation that peers know; undefined for others, and for what only we take (masks, biases, epilogues). */
 export function peerKind(op: string, options: Record<string, unknown>): PeerCase['kind'] | undefined {
   if (!kinds.has(op)) return undefined
   if (Array.isArray(options.extras) && options.extras.length > 0) return undefined
+  if (options.epilogue !== undefined) return undefined
   return op as PeerCase['kind']
 }
 

@@ -2,7 +2,7 @@
 import { type Device, scope, tensor } from '../../src/engine/index.js'
 import type { Kernel } from '../../src/engine/kernel.js'
 import type { Tensor } from '../../src/engine/tensor.js'
-import fmaWgsl from './fma.wgsl'
+import fmaWgsl from '../../src/tuning/ceilings/fma.wgsl'
 import { bestRate, dispatch, type ProbeContext, type ProbePlan, probeKernel } from './support.js'
 
 interface FmaProblem {

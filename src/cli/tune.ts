@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { type Device, describeFault, openDevice, type TuningResult } from '../engine/index.js'
 import { shippedPreferences } from '../kernels/index.js'
 import {
+  measureCeilings,
   planDevice,
   type Shapes,
   type TuneDeviceOptions,
@@ -102,10 +103,13 @@ async function measure(device: Device, tuning: TuneDeviceOptions, options: TuneA
     progress.clear()
     if (!options.json) console.log(line)
   }
+  progress.show('measuring what the device can do at most')
+  const ceilings = await measureCeilings(device)
   progress.show('looking for what there is to tune')
   const report = await interruptible((signal) =>
     tuneDevice(device, workloadsFor(device, options), {
       ...tuning,
+      ceilings,
       signal,
       listener: {
         problem: ({ kernel, bucket, candidates }, index, count) =>

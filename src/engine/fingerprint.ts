@@ -20,12 +20,12 @@ export function fingerprint(text: string): string {
 
 const known = new WeakMap<object, string>()
 
-/** Of the names, order, WGSL and extensions of all variants, and of the kernel's version. */
+/** Of the names, order, WGSL and extensions of all variants, and of the kernel's own sources and version. */
 export function kernelFingerprint(kernel: Kernel<never>): string {
   const before = known.get(kernel)
   if (before !== undefined) return before
   const variants = kernel.variants.map(({ name, wgsl, extensions = [] }) => [name, extensions, wgsl])
-  const made = fingerprint(JSON.stringify([kernel.name, kernel.version ?? 0, variants]))
+  const made = fingerprint(JSON.stringify([kernel.name, kernel.version ?? 0, kernel.sources ?? [], variants]))
   known.set(kernel, made)
   return made
 }

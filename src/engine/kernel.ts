@@ -74,6 +74,8 @@ export interface Kernel<P> {
   bucket?(problem: P): string
   /** What a problem takes: by it the tuner reports rates, and leaves out what is too large for an adapter. */
   cost?(problem: P): Cost
+  /** WGSL that `specialize` puts in front of the variants' own: when it changes, measurements of before count no more. */
+  readonly sources?: readonly string[]
   /** Raised when something other than the WGSL files changes what is fastest: measurements of before then count no more. */
   readonly version?: number
 }

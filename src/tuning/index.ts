@@ -1,3 +1,4 @@
+export { type Ceilings, leastMs, measureCeilings } from './ceilings/ceilings.js'
 export { type TuningExport, tuningExport, tuningExportSchema } from './export.js'
 export { tuningCachePath } from './location.js'
 export { packageVersion } from './package-version.js'

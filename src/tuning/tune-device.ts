@@ -14,6 +14,7 @@ import {
   type Workload,
 } from '../engine/index.js'
 import { toleranceOf } from '../kernels/index.js'
+import { type Ceilings, leastMs } from './ceilings/ceilings.js'
 import { currentBuckets, type TuningStore } from './store.js'
 
 /**
@@ -31,6 +32,8 @@ export interface TuneDeviceOptions {
   readonly signal?: AbortSignal
   readonly listener?: TunerListener
   readonly clock?: Clock
+  /** What the device can do at most, as `measureCeilings` finds it: a race ends near it. */
+  readonly ceilings?: Ceilings
 }
 
 export interface DevicePlan extends TuningPlan {
@@ -63,7 +66,7 @@ export async function tuneDevice(
   workloads: readonly Workload[],
   options: TuneDeviceOptions,
 ): Promise<DeviceTuning> {
-  const { store, listener = {}, clock } = options
+  const { store, listener = {}, clock, ceilings } = options
   const isKnown = knownBy(options)
   let stored = true
   let saving = Promise.resolve()
@@ -71,6 +74,7 @@ export async function tuneDevice(
     const report = await tune(device, workloads, {
       ...planOptions(device, options),
       ...(clock ? { clock } : {}),
+      ...(ceilings ? { ceilingMs: (problem) => leastMs(ceilings, device.capabilities, problem) } : {}),
       tolerance: toleranceOf,
       isKnown,
       listener: {

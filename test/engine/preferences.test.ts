@@ -31,15 +31,16 @@ describe('the fingerprint of a kernel', () => {
     expect(kernelFingerprint(base as never)).toMatch(/^[0-9a-f]{16}$/)
   })
 
-  it('changes with WGSL, names, order and version', () => {
+  it('changes with WGSL, also what is put in front of it, names, order and version', () => {
     const others = [
       doublingKernel('print', [{ name: 'fast', expression: 'x[i] + x[i]' }, { name: 'portable' }]),
       doublingKernel('print', [{ name: 'faster' }, { name: 'portable' }]),
       doublingKernel('print', [...variants].reverse()),
       doublingKernel('print', variants.slice(1)),
       { ...base, version: 1 },
+      { ...base, sources: ['fn helper() {}'] },
     ]
     const prints = new Set([base, ...others].map((kernel) => kernelFingerprint(kernel as never)))
-    expect(prints.size).toBe(6)
+    expect(prints.size).toBe(7)
   })
 })

@@ -55,18 +55,19 @@ it('compiles every variant', async () => {
   restore()
   const broken: string[] = []
   const compiled = new Set<string>()
-  for (const [kernel, list] of problems) {
-    for (const problem of list) {
-      for (const variant of kernel.variants) {
-        for (const capabilities of adapters) {
-          if (!(variant.supports?.(capabilities, problem) ?? true)) continue
-          compiled.add(`${kernel.name}/${variant.name}`)
-          const messages = await device.pipelines.diagnose(kernel, variant, problem, capabilities)
-          if (messages.length > 0) broken.push(`${kernel.name}/${variant.name}: ${messages.join('; ')}`)
-        }
+  const diagnose = async (kernel: Kernel<unknown>, problem: unknown): Promise<void> => {
+    for (const variant of kernel.variants) {
+      for (const capabilities of adapters) {
+        if (!(variant.supports?.(capabilities, problem) ?? true)) continue
+        compiled.add(`${kernel.name}/${variant.name}`)
+        const messages = await device.pipelines.diagnose(kernel, variant, problem, capabilities)
+        if (messages.length > 0) broken.push(`${kernel.name}/${variant.name}: ${messages.join('; ')}`)
+        const second = variant.split?.(problem, capabilities)
+        if (second) await diagnose(second.kernel, second.problem)
       }
     }
   }
+  for (const [kernel, list] of problems) for (const problem of list) await diagnose(kernel, problem)
   expect(broken).toEqual([])
   const all = definedKernels().flatMap(({ name, variants }) => variants.map((variant) => `${name}/${variant.name}`))
   const own = all.filter((name) => !untested.has(name) && !name.startsWith('test '))

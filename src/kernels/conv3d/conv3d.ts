@@ -2,7 +2,13 @@ import { checkDType } from '../../engine/dtype.js'
 import { apply, defineOp } from '../../engine/op.js'
 import { sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
-import { type ActivationName, activate, activationGradient, isToldByResult, resolveActivation } from './activation.js'
+import {
+  type ActivationName,
+  activate,
+  activationGradient,
+  isToldByResult,
+  resolveActivation,
+} from '../elementwise/activation.js'
 import { conv3dCases } from './cases.js'
 import {
   type ConvolutionOptions,

@@ -2,7 +2,7 @@
 import type { Capabilities } from '../../engine/capabilities.js'
 import type { DType } from '../../engine/dtype.js'
 import { defineKernel } from '../../engine/kernel.js'
-import { type Activation, activationCode } from './activation.js'
+import { type Activation, activationCode } from '../elementwise/activation.js'
 import gatherWgsl from './gather.wgsl'
 import weightGradientWgsl from './gather-weight-gradient.wgsl'
 import { map3, type Triple, volumeOf } from './geometry.js'

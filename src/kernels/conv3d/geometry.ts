@@ -1,7 +1,7 @@
 /** Where the elements of a convolution lie: options, extents, and the error messages about them. */
 import { NotSupportedError, ShapeError } from '../../engine/errors.js'
 import { formatShape, type Shape } from '../../engine/shape.js'
-import type { Activation } from './activation.js'
+import type { Activation } from '../elementwise/activation.js'
 
 /** One number per spatial axis: depth, height, width. */
 export type Triple = readonly [number, number, number]

@@ -1,7 +1,7 @@
 /** Windows times a weight: convolutions of both directions as matrix products, bias and activation with them. */
 import type { DType } from '../../engine/dtype.js'
+import { type Activation, activationCode } from '../elementwise/activation.js'
 import { defineGemm, type GemmClient } from '../gemm/index.js'
-import { type Activation, activationCode } from './activation.js'
 import biasWgsl from './bias.wgsl'
 import productWgsl from './product.wgsl'
 import { skeletons } from './skeletons.js'

@@ -1,7 +1,7 @@
 /** Convolutions by their definition, in float64: every pair of a voxel and a tap. */
 import type { ReferenceArray } from '../../engine/op.js'
 import { sizeOf } from '../../engine/shape.js'
-import { activationReference } from './activation.js'
+import { activationReference } from '../elementwise/activation.js'
 import {
   type ConvolutionGeometry,
   type ConvolutionOptions,

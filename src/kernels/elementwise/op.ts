@@ -51,6 +51,8 @@ export interface ElementwiseRow<Options extends ScalarOptions> {
 export interface ElementwiseOp<Options> extends OpDefinition<Options> {
   /** The row's `forward`. */
   readonly expression: string
+  /** The row's `gradients`. */
+  readonly gradientExpressions: readonly (string | undefined)[]
 }
 
 /** Defines the operation of a row. */
@@ -109,7 +111,7 @@ export function elementwiseOp<Options extends ScalarOptions>(row: ElementwiseRow
     },
     cases: casesOf(row),
   })
-  return { ...op, expression: row.forward }
+  return { ...op, expression: row.forward, gradientExpressions: row.gradients ?? [] }
 }
 
 function gradientFunction<Options extends ScalarOptions>(

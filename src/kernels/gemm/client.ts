@@ -7,6 +7,11 @@ export interface GemmOperand {
   readonly vectors: 'inner' | 'outer'
   /** Component type of those vectors. */
   readonly dtype: 'f32' | 'f16'
+  /**
+   * With `outer` vectors, promises that addresses are linear in k: `operandInner(k)` is `k * operandInner(1)` in `u32`, and
+   * `operandLoad(outer, inner)` depends on `outer + inner` alone. Skeletons then step an address.
+   */
+  readonly isStrided?: boolean
 }
 
 /** What skeletons know of a problem. */
@@ -18,6 +23,8 @@ export interface GemmShape {
   readonly batch: number
   readonly a: GemmOperand
   readonly b: GemmOperand
+  /** Tensors that a dispatch binds, where they may be as many as an adapter takes: splitting k adds one. */
+  readonly tensors?: number
 }
 
 /** 4-vectors of all results, columns padded. */
@@ -51,6 +58,10 @@ export interface GemmClient<P> {
   source(problem: P): GemmSource
   /** Names the source of a problem: equal keys, equal sources. */
   key(problem: P): string
+  /** What of a problem, beside its extents, changes which skeleton is fastest: the tuner's bucket. Default: the key. */
+  kind?(problem: P): string
+  /** The WGSL that {@link source} is made of, for the tuner to see when it changes. */
+  readonly sources?: readonly string[]
   /** Fields of `Params` after `gemm`. */
   parameters?(writer: ParameterWriter, problem: P): void
 }

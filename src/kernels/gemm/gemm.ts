@@ -11,7 +11,7 @@ import type { ParameterWriter } from '../../engine/parameters.js'
 import { type GemmClient, type GemmShape, quadsOf } from './client.js'
 import combineWgsl from './combine.wgsl'
 import commonWgsl from './common.wgsl'
-import { combineSource, productSource } from './source.js'
+import { combineSource, coreSources, productSource } from './source.js'
 
 /** A way to compute products, for any client. */
 export interface GemmSkeleton {
@@ -20,6 +20,8 @@ export interface GemmSkeleton {
   readonly wgsl: string
   readonly extensions?: KernelVariant<GemmShape>['extensions']
   supports?(capabilities: Capabilities, shape: GemmShape): boolean
+  /** Whether it is the choice where nothing was measured, among those that support a problem; absent: always. */
+  byDefault?(capabilities: Capabilities, shape: GemmShape): boolean
   /** Rows and columns that a workgroup makes. */
   readonly tileM: number
   readonly tileN: number
@@ -45,7 +47,8 @@ export function defineGemm<P>(client: GemmClient<P>, skeletons: readonly GemmSke
   return defineKernel({
     name: client.name,
     variants: skeletons.map((skeleton) => variantOf(client, skeleton, combine)),
-    bucket: (problem) => `${client.key(problem)}|${extentBucket(client.shape(problem))}`,
+    bucket: (problem) => `${(client.kind ?? client.key)(problem)}|${extentBucket(client.shape(problem))}`,
+    sources: [...coreSources, ...(client.sources ?? [])],
     cost: (problem) => costOf(client.shape(problem)),
   })
 }
@@ -84,6 +87,7 @@ function variantOf<P>(
     ...(extensions ? { extensions } : {}),
     wgsl: `${commonWgsl}\n${skeleton.wgsl}`,
     supports: (capabilities, problem) => skeleton.supports?.(capabilities, client.shape(problem)) ?? true,
+    byDefault: (capabilities, problem) => skeleton.byDefault?.(capabilities, client.shape(problem)) ?? true,
     key(problem) {
       const shape = client.shape(problem)
       const isSplit = splitOf(problem).parts > 1

@@ -1,10 +1,13 @@
 /** The ways to compute a product, the preferred first. */
+
+import type { Capabilities } from '../../engine/capabilities.js'
 import blockedWgsl from './blocked.wgsl'
 import type { GemmShape } from './client.js'
 import type { GemmSkeleton, GemmSplit } from './gemm.js'
 import { matrix } from './matrix.js'
 import portableWgsl from './portable.wgsl'
-import { uniformRow } from './uniform-row.js'
+import { skinny } from './skinny.js'
+import { uniformColumn, uniformRow } from './uniform.js'
 
 export interface BlockedTile {
   readonly tileM: number
@@ -36,9 +39,15 @@ function splitting(skeleton: GemmSkeleton, tileK: number): GemmSkeleton {
     ...skeleton,
     name: `${skeleton.name}-split`,
     split,
-    supports: (capabilities, shape) => (skeleton.supports?.(capabilities, shape) ?? true) && split(shape).parts > 1,
+    supports: (capabilities, shape) =>
+      (shape.tensors ?? 0) < capabilities.maxStorageBuffersPerStage &&
+      (skeleton.supports?.(capabilities, shape) ?? true) &&
+      split(shape).parts > 1,
   }
 }
+
+/** Workgroup memory and registers are what a CPU has not: it runs such skeletons when a test or the tuner asks for them. */
+const forGpus = ({ software }: Capabilities): boolean => !software
 
 /** Products in blocks of workgroup memory and registers: for GPUs. */
 export function blocked({ tileM, tileN, tileK, quadsM, quadsN }: BlockedTile): GemmSkeleton {
@@ -53,6 +62,7 @@ export function blocked({ tileM, tileN, tileK, quadsM, quadsN }: BlockedTile): G
     band: 8,
     supports: ({ maxWorkgroupMemoryBytes, maxInvocationsPerWorkgroup }) =>
       bytes <= maxWorkgroupMemoryBytes && threads <= maxInvocationsPerWorkgroup,
+    byDefault: forGpus,
     specialize: () => ({
       constants: { TILE_M: tileM, TILE_N: tileN, TILE_K: tileK, QUADS_M: quadsM, QUADS_N: quadsN },
     }),
@@ -73,7 +83,7 @@ const blocked64 = { tileM: 64, tileN: 64, tileK: 16, quadsM: 2, quadsN: 2 }
 /** Of a configuration: 4 x 4 matrices per subgroup (64 x 64 results of 16 x 16), a quarter of that, and k cut. */
 function matrixSkeletons(shape: readonly [number, number, number]): GemmSkeleton[] {
   const large = matrix({ matrix: shape, counts: [4, 4], subgroups: [2, 2], tileK: 32 })
-  const small = matrix({ matrix: shape, counts: [2, 2], subgroups: [2, 2], tileK: 16 })
+  const small = { ...matrix({ matrix: shape, counts: [2, 2], subgroups: [2, 2], tileK: 16 }), byDefault: forGpus }
   return [
     splitting(small, 16),
     // A CPU's driver takes minutes to compile this many matrices, and registers are what they are for.
@@ -84,9 +94,16 @@ function matrixSkeletons(shape: readonly [number, number, number]): GemmSkeleton
 
 export const skeletons: readonly GemmSkeleton[] = [
   fewRows(uniformRow({ rows: 4, quads: 2 })),
+  uniformColumn(4),
+  uniformColumn(16),
   uniformRow({ rows: 32, quads: 2 }),
   uniformRow({ rows: 16, quads: 2 }),
   uniformRow({ rows: 16, quads: 1 }),
+  skinny({ rowQuads: 1, columnQuads: 1 }),
+  skinny({ rowQuads: 4, columnQuads: 1 }),
+  skinny({ rowQuads: 4, columnQuads: 1, columnLanes: 16 }),
+  skinny({ rowQuads: 1, columnQuads: 4 }),
+  skinny({ rowQuads: 1, columnQuads: 4, rowLanes: 16 }),
   ...matrixSkeletons([16, 16, 16]),
   ...matrixSkeletons([16, 8, 16]),
   ...matrixSkeletons([8, 16, 16]),

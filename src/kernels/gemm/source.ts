@@ -1,8 +1,14 @@
 /** Assembles the WGSL that stands between a client's readers and a skeleton. */
 import type { Specialization } from '../../engine/kernel.js'
 import type { GemmBinding, GemmClient, GemmOperand } from './client.js'
+import combineWgsl from './combine.wgsl'
 import quadInnerWgsl from './quad-inner.wgsl'
 import quadOuterWgsl from './quad-outer.wgsl'
+import walkWgsl from './walk.wgsl'
+import walkStridedWgsl from './walk-strided.wgsl'
+
+/** All that stands between readers and skeletons. */
+export const coreSources: readonly string[] = [quadInnerWgsl, quadOuterWgsl, walkWgsl, walkStridedWgsl, combineWgsl]
 
 const partials: GemmBinding = { name: 'partials', type: 'vec4f' }
 
@@ -17,8 +23,8 @@ export function productSource<P>(client: GemmClient<P>, problem: P, isSplit: boo
       bindings(source.inputs, isSplit ? [partials] : source.outputs),
       source.shared,
       source.readers,
-      operandSource('A', 'm', a),
-      operandSource('B', 'n', b),
+      operandSource('A', 'm', a, k),
+      operandSource('B', 'n', b, k),
       ...(isSplit ? [finishPart] : [source.store, finishWhole]),
     ].join('\n'),
   }
@@ -43,9 +49,15 @@ function bindings(inputs: readonly GemmBinding[], outputs: readonly GemmBinding[
     .join('\n')
 }
 
-const operandSource = (letter: 'A' | 'B', extent: 'm' | 'n', { vectors }: GemmOperand): string =>
-  forOperand(vectors === 'inner' ? quadInnerWgsl : quadOuterWgsl, letter) +
-  `fn ${letter.toLowerCase()}Extent() -> u32 { return params.gemm.${extent}; }\n`
+function operandSource(letter: 'A' | 'B', extent: 'm' | 'n', { vectors, isStrided }: GemmOperand, k: number): string {
+  const quad = vectors === 'inner' ? quadInnerWgsl : quadOuterWgsl
+  // The last step of a k that is not whole 4-vectors would read past the end.
+  const walk = vectors === 'outer' && isStrided && k % 4 === 0 ? walkStridedWgsl : walkWgsl
+  return (
+    forOperand(`${quad}\n${walk}`, letter) +
+    `fn ${letter.toLowerCase()}Extent() -> u32 { return params.gemm.${extent}; }\n`
+  )
+}
 
 /** WGSL that is written for `Operand` / `operand` / `OPERAND`, for one of the two. */
 export const forOperand = (wgsl: string, letter: 'A' | 'B'): string =>

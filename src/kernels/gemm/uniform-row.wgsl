@@ -9,8 +9,10 @@
 // there tests each component against the buffer's size, with branches that keep the compiler from ordering arithmetic.
 // Barriers are rare for the same reason. Rows and columns past the end are computed from the last ones and not stored.
 //
-// `Sums`, `accumulate` and `finishSums` are generated with every row and quad written out: arrays of this size, indexed in
-// loops, would stay arrays in memory that is gathered from and scattered to.
+// Where b is read next is stepped, not computed, and no parameter is read in a loop: each of these cost a quarter of the
+// speed. What stands between `each R` and `end` is written out for every row R (`each Q`: quad) before it is compiled: arrays of
+// this size, indexed in loops, would stay arrays in memory that is gathered from and scattered to. At the end that is
+// wanted: a client's `store` may be long, and is compiled once.
 
 const DEPTH_BLOCKS = DEPTH / 4u;
 const ROW_BLOCKS = ROWS / 4u;
@@ -30,12 +32,15 @@ fn main(
   }
   let row = tile.row * ROWS;
   let column = tile.column * 4u * QUADS * LANES + 4u * lane;
-  var quads: array<BQuad, QUADS>;
-  for (var q = 0u; q < QUADS; q++) {
-    quads[q] = bQuad(tile.batch, column + q * 4u * LANES);
-  }
-  var sums: Sums;
   let end = endOfPart(tile.part);
+  let stride = bStride();
+  // each Q
+  let quad_Q = bQuad(tile.batch, column + Q * 4u * LANES);
+  var walk_Q = bWalk(quad_Q, firstOfPart(tile.part));
+  // each R
+  var sum_Q_R: vec4f;
+  // end
+  // end
   for (var k = firstOfPart(tile.part); k < end; k += DEPTH) {
     workgroupBarrier();
     for (var s = lane; s < ROW_BLOCKS * DEPTH_BLOCKS; s += LANES) {
@@ -50,17 +55,43 @@ fn main(
       }
     }
     workgroupBarrier();
-    if (WHOLE_DEPTH) {
-      // A bound that the compiler knows spares every access to workgroup memory a check.
-      for (var block = 0u; block < DEPTH_BLOCKS; block++) {
-        accumulate(&sums, quads, k, block);
+    // A bound that the compiler knows spares every access to workgroup memory a check.
+    for (var block = 0u; block < DEPTH_BLOCKS; block++) {
+      if (!WHOLE_DEPTH && k + 4u * block >= end) {
+        break;
       }
-    } else {
-      let blocks = min(DEPTH_BLOCKS, (end - k + 3u) / 4u);
-      for (var block = 0u; block < blocks; block++) {
-        accumulate(&sums, quads, k, block);
+      // each Q
+      let right_Q = bHere(quad_Q, walk_Q, stride);
+      let right_Q_0 = vec4f(right_Q[0]);
+      let right_Q_1 = vec4f(right_Q[1]);
+      let right_Q_2 = vec4f(right_Q[2]);
+      let right_Q_3 = vec4f(right_Q[3]);
+      walk_Q += 4u * stride;
+      // end
+      // each R
+      let left_R = stagedA[R * DEPTH_BLOCKS + block];
+      // each Q
+      sum_Q_R += left_R.x * right_Q_0;
+      sum_Q_R += left_R.y * right_Q_1;
+      sum_Q_R += left_R.z * right_Q_2;
+      sum_Q_R += left_R.w * right_Q_3;
+      // end
+      // end
+    }
+  }
+  var sums: array<vec4f, QUADS * ROWS>;
+  // each Q
+  // each R
+  sums[Q * ROWS + R] = sum_Q_R;
+  // end
+  // end
+  let rows = min(ROWS, params.gemm.m - row);
+  for (var q = 0u; q < QUADS; q++) {
+    let first = column + q * 4u * LANES;
+    if (first < params.gemm.n) {
+      for (var r = 0u; r < rows; r++) {
+        finish(tile, row + r, first, sums[q * ROWS + r]);
       }
     }
   }
-  finishSums(tile, row, column, &sums);
 }

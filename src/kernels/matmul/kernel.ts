@@ -1,17 +1,14 @@
 /** The kernel behind matmul and linear: the product skeletons with operands in storage. */
 import type { DType } from '../../engine/dtype.js'
 import { defineGemm, forOperand, type GemmClient, type GemmOperand, skeletons } from '../gemm/index.js'
-import columnsRaggedWgsl from './columns-ragged.wgsl'
-import columnsWholeWgsl from './columns-whole.wgsl'
+import { epilogueCode, epilogueKey, epilogueSources, type StoredEpilogue } from './epilogue-code.js'
 import paramsWgsl from './params.wgsl'
 import raggedInnerWgsl from './ragged-inner.wgsl'
 import raggedOuterWgsl from './ragged-outer.wgsl'
 import storeWgsl from './store.wgsl'
 import wholeWgsl from './whole.wgsl'
-import writeRaggedWgsl from './write-ragged.wgsl'
-import writeWholeWgsl from './write-whole.wgsl'
 
-/** `y[batch, i, j] = sum_k a[i, k] b[k, j] + bias[j]` */
+/** `y[batch, i, j] = finish(sum_k a[i, k] b[k, j])`, where `finish` is what the epilogue says. */
 export interface MatmulProblem {
   readonly m: number
   readonly n: number
@@ -23,7 +20,7 @@ export interface MatmulProblem {
   readonly a: DType
   readonly b: DType
   readonly y: DType
-  readonly bias: DType | undefined
+  readonly epilogue: StoredEpilogue
   readonly batch: MatmulBatch
 }
 
@@ -49,8 +46,8 @@ const stored = (dtype: DType, isWhole: boolean) => (isWhole ? `vec4<${dtype}>` :
 
 function operandsOf({ transposeA, transposeB, a, b }: MatmulProblem): { a: GemmOperand; b: GemmOperand } {
   return {
-    a: { vectors: transposeA ? 'outer' : 'inner', dtype: a as FloatType },
-    b: { vectors: transposeB ? 'inner' : 'outer', dtype: b as FloatType },
+    a: { vectors: transposeA ? 'outer' : 'inner', dtype: a as FloatType, isStrided: true },
+    b: { vectors: transposeB ? 'inner' : 'outer', dtype: b as FloatType, isStrided: true },
   }
 }
 
@@ -68,18 +65,30 @@ const client: GemmClient<MatmulProblem> = {
     n: problem.n,
     k: problem.k,
     batch: problem.batch.count,
+    tensors: 3 + problem.epilogue.operands.length + Number(problem.epilogue.keepsSum),
     ...operandsOf(problem),
   }),
   key(problem) {
-    const { a, b, y, bias, transposeA, transposeB, batch } = problem
-    return `${a}|${b}|${y}|${bias}|${transposeA}|${transposeB}|${wholeness(problem)}|${batch.count > 1}`
+    const { a, b, y, epilogue, transposeA, transposeB, batch } = problem
+    return `${a}|${b}|${y}|${epilogueKey(epilogue)}|${transposeA}|${transposeB}|${wholeness(problem)}|${batch.count > 1}`
   },
+  kind(problem) {
+    const { a, b, transposeA, transposeB, batch } = problem
+    const stored = (dtype: DType, isTransposed: boolean) => `${dtype}${isTransposed ? ' transposed' : ''}`
+    const ragged = ['a', 'b', 'y'].filter((_, i) => !wholeness(problem)[i])
+    const parts = [`${stored(a, transposeA)} x ${stored(b, transposeB)}`]
+    if (ragged.length > 0) parts.push(`ragged ${ragged.join(' ')}`)
+    if (batch.count > 1) parts.push('batched')
+    return parts.join(', ')
+  },
+  sources: [paramsWgsl, wholeWgsl, raggedInnerWgsl, raggedOuterWgsl, storeWgsl, ...epilogueSources],
   source(problem) {
-    const { bias, y, batch } = problem
+    const { epilogue, y, batch } = problem
     const { a, b } = operandsOf(problem)
     const [wholeA, wholeB, wholeY] = wholeness(problem)
     return {
-      types: { YType: y },
+      // An alias of every type: one that is f16 brings its extension along.
+      types: { YType: y, ...Object.fromEntries(epilogue.operands.map(({ name, dtype }) => [`${name}Type`, dtype])) },
       constants: {
         A_INNER: a.vectors === 'inner',
         B_INNER: b.vectors === 'inner',
@@ -88,21 +97,16 @@ const client: GemmClient<MatmulProblem> = {
       inputs: [
         { name: 'a', type: stored(a.dtype, wholeA) },
         { name: 'b', type: stored(b.dtype, wholeB) },
-        ...(bias ? [{ name: 'bias', type: stored(bias, wholeY) }] : []),
+        ...epilogue.operands.map(({ name, dtype }) => ({ name, type: stored(dtype, wholeY) })),
       ],
-      outputs: [{ name: 'y', type: stored(y, wholeY) }],
+      outputs: ['y', ...(epilogue.keepsSum ? ['sums'] : [])].map((name) => ({ name, type: stored(y, wholeY) })),
       shared: paramsWgsl,
       readers: [operandOf('A', a, wholeA), operandOf('B', b, wholeB)].join('\n'),
-      store: [
-        wholeY ? writeWholeWgsl : writeRaggedWgsl,
-        ...(bias ? [(wholeY ? columnsWholeWgsl : columnsRaggedWgsl).replaceAll('tensor', 'bias')] : []),
-        `fn epilogue(row: u32, j: u32, value: vec4f) -> vec4f { return value${bias ? ' + biasAt(0u, j)' : ''}; }`,
-        storeWgsl,
-      ].join('\n'),
+      store: `${epilogueCode(epilogue, wholeY)}\n${storeWgsl}`,
     }
   },
-  parameters(writer, { batch }) {
-    writer.vectors(batch.extents, 4, 1).vectors(batch.strideA, 4).vectors(batch.strideB, 4)
+  parameters(writer, { batch, epilogue }) {
+    writer.vectors(batch.extents, 4, 1).vectors(batch.strideA, 4).vectors(batch.strideB, 4).f32(epilogue.factor)
   },
 }
 

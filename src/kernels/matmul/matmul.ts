@@ -13,14 +13,34 @@ import type { Tensor, TensorSpec } from '../../engine/tensor.js'
 import { mergeAxes } from '../elementwise/kernel.js'
 import { broadcastReader } from '../elementwise/op.js'
 import { sumTo } from '../reduce/sum-to.js'
+import {
+  checkEpilogue,
+  type EpilogueOptions,
+  epilogueBytes,
+  epilogueGradients,
+  epilogueOf,
+  epilogueReference,
+  type FusedEpilogue,
+  fuseEpilogue,
+  resolveEpilogue,
+  type WithEpilogue,
+} from './epilogue.js'
 import { type MatmulBatch, matmulKernel } from './kernel.js'
 
-export interface MatmulOptions {
+/** How the operands lie. */
+export interface Transposes {
   /** The stored `a` is the transpose of the operand (its last two axes). */
   readonly transposeA?: boolean | undefined
   /** The stored `b` is the transpose of the operand (its last two axes). */
   readonly transposeB?: boolean | undefined
 }
+
+export interface MatmulOptions extends Transposes, EpilogueOptions {}
+
+type Options = Transposes & WithEpilogue
+
+/** Factors, in front of the epilogue's operands. */
+const first = 2
 
 interface Extents {
   readonly m: number
@@ -29,7 +49,7 @@ interface Extents {
   readonly batch: readonly number[]
 }
 
-function extentsOf(op: string, a: Shape, b: Shape, { transposeA, transposeB }: MatmulOptions): Extents {
+function extentsOf(op: string, a: Shape, b: Shape, { transposeA, transposeB }: Transposes): Extents {
   if (a.length < 2 || b.length < 2) {
     throw new ShapeError(`${op}: takes tensors of two or more axes, got ${formatShape(a)} and ${formatShape(b)}`)
   }
@@ -65,13 +85,15 @@ interface MatmulCall {
   readonly op: string
   readonly a: Tensor
   readonly b: Tensor
-  readonly bias?: Tensor | undefined
   readonly y: Tensor
-  readonly options: MatmulOptions
+  readonly options: Transposes
+  readonly fused: FusedEpilogue
+  /** The epilogue's. */
+  readonly tensors: readonly Tensor[]
 }
 
-/** Records `y = a b + bias`. */
-export function runMatmul(run: ForwardContext['run'], { op, a, b, bias, y, options }: MatmulCall): void {
+/** Records `y = a b` and what the epilogue does to it. */
+export function runMatmul(run: ForwardContext['run'], { op, a, b, y, options, fused, tensors }: MatmulCall): void {
   const extents = extentsOf(op, a.shape, b.shape, options)
   run({
     kernel: matmulKernel,
@@ -84,15 +106,15 @@ export function runMatmul(run: ForwardContext['run'], { op, a, b, bias, y, optio
       a: a.dtype,
       b: b.dtype,
       y: y.dtype,
-      bias: bias?.dtype,
+      epilogue: fused.stored,
       batch: batchOf(op, a.shape, b.shape, extents),
     },
-    inputs: bias ? [a, b, bias] : [a, b],
-    outputs: [y],
+    inputs: [a, b, ...tensors],
+    outputs: fused.sums ? [y, fused.sums] : [y],
   })
 }
 
-function matmulReference([a, b]: readonly ReferenceArray[], options: MatmulOptions): ReferenceArray {
+function productReference([a, b]: readonly ReferenceArray[], options: Transposes): ReferenceArray {
   const { m, n, k, batch } = extentsOf('matmul', a!.shape, b!.shape, options)
   const data = new Float64Array(sizeOf(batch) * m * n)
   const readA = broadcastReader(a!, [...batch, ...a!.shape.slice(-2)])
@@ -110,36 +132,48 @@ function matmulReference([a, b]: readonly ReferenceArray[], options: MatmulOptio
   return { data, shape: [...batch, m, n] }
 }
 
-const matmulOp = defineOp<MatmulOptions>({
+const matmulOp = defineOp<Options>({
   name: 'matmul',
-  doc: 'Matrix product over the last two axes; leading axes broadcast.',
-  shape([a, b], options) {
+  doc: 'Matrix product over the last two axes, with an epilogue; leading axes broadcast.',
+  shape([a, b, ...others], options) {
     checkDType('matmul', ['f32', 'f16'], a!, b!)
     const { m, n, batch } = extentsOf('matmul', a!.shape, b!.shape, options)
-    return [{ shape: [...batch, m, n], dtype: resultType(a!, b!) }]
+    const shape = [...batch, m, n]
+    checkEpilogue('matmul', epilogueOf(options, first + others.length), others, shape)
+    return [{ shape, dtype: resultType(a!, b!) }]
   },
-  forward(context, [a, b], options) {
+  forward(context, inputs, options) {
+    const [a, b, ...tensors] = inputs
     const y = context.empty()
-    runMatmul(context.run, { op: 'matmul', a: a!, b: b!, y, options })
-    context.save(a!, b!)
+    const fused = fuseEpilogue(context, epilogueOf(options, inputs.length), tensors, inputs)
+    runMatmul(context.run, { op: 'matmul', a: a!, b: b!, y, options, fused, tensors })
+    context.save(a!, b!, ...fused.save(y))
     return y
   },
-  backward(context, [dy], [a, b], { transposeA = false, transposeB = false }) {
+  backward(context, [dy], [a, b, ...saved], options) {
+    const { transposeA = false, transposeB = false } = options
+    const epilogue = epilogueOf(options, context.inputs.length)
+    const { product: gradient, operands } = epilogueGradients(context, epilogue, dy!, saved)
     const [shapeA, shapeB] = context.inputs.map(({ shape }) => shape)
     const product = (left: Tensor, right: Tensor, tA: boolean, tB: boolean) =>
       matmul(left, right, { transposeA: tA, transposeB: tB })
-    const da = () => (transposeA ? product(b!, dy!, transposeB, true) : product(dy!, b!, false, !transposeB))
-    const db = () => (transposeB ? product(dy!, a!, true, transposeA) : product(a!, dy!, !transposeA, false))
+    const da = () => (transposeA ? product(b!, gradient, transposeB, true) : product(gradient, b!, false, !transposeB))
+    const db = () => (transposeB ? product(gradient, a!, true, transposeA) : product(a!, gradient, !transposeA, false))
     return [
       context.needs[0] ? sumTo(context, da(), shapeA!) : undefined,
       context.needs[1] ? sumTo(context, db(), shapeB!) : undefined,
+      ...operands,
     ]
   },
-  reference: (inputs, options) => [matmulReference(inputs, options)],
-  cost([a, b], options) {
+  reference(inputs, options) {
+    const epilogue = epilogueOf(options, inputs.length)
+    return [epilogueReference(productReference(inputs, options), epilogue, inputs.slice(first))]
+  },
+  cost([a, b, ...others], options) {
     const { m, n, k, batch } = extentsOf('matmul', a!.shape, b!.shape, options)
     const count = sizeOf(batch)
-    return { flops: 2 * count * m * n * k, bytes: 4 * (sizeOf(a!.shape) + sizeOf(b!.shape) + count * m * n) }
+    const elements = sizeOf(a!.shape) + sizeOf(b!.shape) + count * m * n
+    return { flops: 2 * count * m * n * k, bytes: 4 * elements + epilogueBytes(others) }
   },
   cases: [
     ...transposedCases('odd extents', 17, 13, 5),
@@ -149,6 +183,13 @@ const matmulOp = defineOp<MatmulOptions>({
     { name: 'no inner extent', inputs: [{ shape: [2, 0] }, { shape: [0, 3] }], options: {} },
     { name: 'broadcast batches', inputs: [{ shape: [2, 1, 3, 4] }, { shape: [3, 4, 8] }], options: {} },
     { name: 'shared right side', inputs: [{ shape: [3, 5, 8] }, { shape: [8, 4] }], options: {} },
+    {
+      name: 'batches with everything behind the product',
+      inputs: [{ shape: [2, 3, 6] }, { shape: [6, 5] }, { shape: [5] }, { shape: [2, 3, 5] }, { shape: [2, 3, 5] }],
+      options: {
+        epilogue: { operands: ['bias', 'multiply', 'residual'], activation: { name: 'silu', slope: 0 }, factor: -0.5 },
+      },
+    },
     ...[256, 512, 1024].map((n) => ({ name: `square ${n}`, inputs: square(n), options: {}, bench: true })),
   ],
 })
@@ -157,7 +198,7 @@ function square(n: number): CaseInput[] {
   return [{ shape: [n, n] }, { shape: [n, n] }]
 }
 
-function transposedCases(name: string, m: number, k: number, n: number): OpCase<MatmulOptions>[] {
+function transposedCases(name: string, m: number, k: number, n: number): OpCase<Options>[] {
   return [false, true].flatMap((transposeA) =>
     [false, true].map((transposeB) => ({
       name: `${name}${transposeA ? ', a transposed' : ''}${transposeB ? ', b transposed' : ''}`,
@@ -169,10 +210,14 @@ function transposedCases(name: string, m: number, k: number, n: number): OpCase<
 
 /**
  * Matrix product of `a` `[..., m, k]` and `b` `[..., k, n]`; leading axes broadcast as in NumPy. f32 accumulation; the
- * result is f16 only when both operands are.
+ * result is f16 only when both operands are. Bias, activation, gate, scale and residual ({@link EpilogueOptions}) are
+ * applied to the sums in the same pass.
  *
- * @throws ShapeError when the inner extents or the leading axes do not fit.
+ * @throws ShapeError when the inner extents, the leading axes or a tensor of the epilogue do not fit; ValueError for an
+ * unknown activation or a scale that is not finite.
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  return apply(matmulOp, [a, b], options)
+  const { transposeA, transposeB } = options
+  const { epilogue, tensors } = resolveEpilogue('matmul', options)
+  return apply(matmulOp, [a, b, ...tensors], { transposeA, transposeB, epilogue })
 }

@@ -8,6 +8,7 @@ struct Params {
   batchExtents: vec4<u32>, // last axis first
   strideA: vec4<u32>,
   strideB: vec4<u32>,
+  factor: f32, // of the epilogue
 }
 
 @group(1) @binding(0) var<uniform> params: Params;

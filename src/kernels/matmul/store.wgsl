@@ -2,5 +2,5 @@
 
 fn store(batch: u32, i: u32, j: u32, value: vec4f) {
   let row = (batch * params.gemm.m + i) * params.gemm.n;
-  write(row, j, epilogue(row, j, value));
+  yWrite(row, j, epilogue(row, j, value));
 }

@@ -1,5 +1,5 @@
-// Writes four columns of a row of y that is whole 4-vectors.
+// Writes four columns of a row that is whole 4-vectors; `tensor` stands for the name of an output.
 
-fn write(row: u32, j: u32, value: vec4f) {
-  y[(row + j) / 4u] = vec4<YType>(value);
+fn tensorWrite(row: u32, j: u32, value: vec4f) {
+  tensor[(row + j) / 4u] = vec4<YType>(value);
 }

@@ -2,7 +2,7 @@
 import type { Tensor } from '../../engine/index.js'
 import { conv3d } from '../../kernels/conv3d/index.js'
 import { reshape } from '../../kernels/layout/index.js'
-import { linear } from '../../kernels/matmul/index.js'
+import { type EpilogueOptions, linear } from '../../kernels/matmul/index.js'
 import { layerNorm } from '../../kernels/norm/index.js'
 import {
   fanInUniform,
@@ -21,6 +21,9 @@ export interface LinearOptions {
   readonly biasInitial?: Initializer
 }
 
+/** What follows a linear layer in the same pass. */
+export type LinearEpilogue = Omit<EpilogueOptions, 'bias'>
+
 /** `x W^T + b` over the last axis. */
 export class Linear {
   readonly weight: Parameter
@@ -34,8 +37,8 @@ export class Linear {
     if (bias) this.bias = scope.declare('bias', { shape: [outFeatures], initial: biasInitial ?? zerosInit })
   }
 
-  apply(x: Tensor): Tensor {
-    return linear(x, this.weight.value, { bias: this.bias?.value })
+  apply(x: Tensor, epilogue: LinearEpilogue = {}): Tensor {
+    return linear(x, this.weight.value, { ...epilogue, bias: this.bias?.value })
   }
 }
 

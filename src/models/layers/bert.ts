@@ -1,7 +1,7 @@
 /** BERT's encoder (Devlin et al. 2019) with Hugging Face's parameter names; no pooler, no heads. Post-norm, erf gelu. */
 import { scope, type Tensor } from '../../engine/index.js'
 import { attention } from '../../kernels/attention/index.js'
-import { add, gelu } from '../../kernels/elementwise/index.js'
+import { add } from '../../kernels/elementwise/index.js'
 import { embedding } from '../../kernels/embedding/index.js'
 import { reshape, slice } from '../../kernels/layout/index.js'
 import { LayerNorm, Linear } from './basic.js'
@@ -59,10 +59,10 @@ class BertLayer {
       const [n, t, features] = x.shape as [number, number, number]
       const split = (layer: Linear) => reshape(layer.apply(x), [n, t, this.#heads, features / this.#heads])
       const mixed = attention(split(this.#query), split(this.#key), split(this.#value), { keyPaddingMask: mask })
-      const attended = this.#attentionOutput.apply(reshape(mixed, [n, t, features]))
-      const y = this.#attentionNorm.apply(add(attended, x))
-      const fed = this.#down.apply(gelu(this.#up.apply(y)))
-      return this.#outputNorm.apply(add(fed, y))
+      const attended = this.#attentionOutput.apply(reshape(mixed, [n, t, features]), { residual: x })
+      const y = this.#attentionNorm.apply(attended)
+      const fed = this.#down.apply(this.#up.apply(y, { activation: 'gelu' }), { residual: y })
+      return this.#outputNorm.apply(fed)
     })
   }
 }

@@ -1,10 +1,9 @@
 /** The transformer block of EVA-02 as timm has it (pre-norm, 3D rotary positions, inner norms, SwiGLU, layer scale). */
 import { scope, type Tensor } from '../../engine/index.js'
 import { attention } from '../../kernels/attention/index.js'
-import { addScaled, siluGate } from '../../kernels/elementwise/index.js'
 import { reshape } from '../../kernels/layout/index.js'
 import { rope3d } from '../../kernels/rope3d/index.js'
-import { LayerNorm, Linear } from './basic.js'
+import { LayerNorm, Linear, type LinearEpilogue } from './basic.js'
 import type { Initializer, Parameter, ParameterScope } from './parameter.js'
 
 /** torch.nn.LayerNorm's default, which Primus uses throughout (timm's own default is 1e-6). */
@@ -64,23 +63,24 @@ export class EvaBlock {
   /** Tokens `[N, T, features]`; `ropeTable` `[T, 2 * head features]` as `ropeTable3d` makes it. */
   apply(tokens: Tensor, ropeTable: Tensor): Tensor {
     return scope(() => {
-      const attended = scope(() => this.#attend(this.#norm1.apply(tokens), ropeTable))
-      const x = addScaled(tokens, this.#scale1.value, attended)
-      return addScaled(x, this.#scale2.value, this.#feedForward(this.#norm2.apply(x)))
+      const x = scope(() =>
+        this.#attend(this.#norm1.apply(tokens), ropeTable, { scale: this.#scale1.value, residual: tokens }),
+      )
+      return this.#feedForward(this.#norm2.apply(x), { scale: this.#scale2.value, residual: x })
     })
   }
 
-  #attend(x: Tensor, ropeTable: Tensor): Tensor {
+  #attend(x: Tensor, ropeTable: Tensor, epilogue: LinearEpilogue): Tensor {
     const [n, t, features] = x.shape as [number, number, number]
     const split = (layer: Linear) => reshape(layer.apply(x), [n, t, this.#heads, features / this.#heads])
     const query = rope3d(split(this.#query), ropeTable)
     const key = rope3d(split(this.#key), ropeTable)
     const mixed = reshape(attention(query, key, split(this.#value)), [n, t, features])
-    return this.#projection.apply(this.#attentionNorm.apply(mixed))
+    return this.#projection.apply(this.#attentionNorm.apply(mixed), epilogue)
   }
 
-  #feedForward(x: Tensor): Tensor {
-    const hidden = scope(() => siluGate(this.#gate.apply(x), this.#up.apply(x)))
-    return this.#down.apply(this.#hiddenNorm.apply(hidden))
+  #feedForward(x: Tensor, epilogue: LinearEpilogue): Tensor {
+    const hidden = scope(() => this.#gate.apply(x, { activation: 'silu', multiply: this.#up.apply(x) }))
+    return this.#down.apply(this.#hiddenNorm.apply(hidden), epilogue)
   }
 }

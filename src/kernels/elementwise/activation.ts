@@ -1,12 +1,12 @@
-/** Activations that a convolution applies before it stores its result: rows of the elementwise table. */
+/** Activations that products and convolutions apply to a result before they store it: rows of the elementwise table. */
 import { ValueError } from '../../engine/errors.js'
 import { apply, type BackwardContext, type ReferenceArray } from '../../engine/op.js'
 import type { Tensor } from '../../engine/tensor.js'
-import mathWgsl from '../elementwise/math.wgsl'
-import type { ElementwiseOp } from '../elementwise/op.js'
-import { rows } from '../elementwise/table.js'
+import mathWgsl from './math.wgsl'
+import type { ElementwiseOp } from './op.js'
+import { rows } from './table.js'
 
-export type ActivationName = 'relu' | 'leaky-relu' | 'gelu' | 'silu'
+export type ActivationName = 'relu' | 'leaky-relu' | 'gelu' | 'gelu-tanh' | 'silu'
 
 export interface Activation {
   readonly name: ActivationName
@@ -19,6 +19,7 @@ const entries = {
   relu: rows.relu,
   'leaky-relu': rows.leakyRelu,
   gelu: rows.gelu,
+  'gelu-tanh': rows.geluTanh,
   silu: rows.silu,
 } as unknown as Readonly<Record<ActivationName, ElementwiseOp<{ slope: number }>>>
 
@@ -41,6 +42,13 @@ export function activationCode(activation: Activation | undefined): string {
   const { name, slope } = activation
   return `${mathWgsl}\nfn activate(x: f32) -> f32 {\n  let slope = ${slope}f;\n  return ${entries[name].expression};\n}\n`
 }
+
+/** The activation of `x`, over the name `slope`: WGSL for an elementwise function. */
+export const activationExpression = ({ name }: Activation): string => entries[name].expression
+
+/** `gradient`, a WGSL expression, times the activation's derivative at `x`; over the names `x` and `slope`. */
+export const activationSlope = ({ name }: Activation, gradient: string): string =>
+  entries[name].gradientExpressions[0]!.replaceAll(/\bg\b/g, `(${gradient})`)
 
 export function activate(x: Tensor, { name, slope }: Activation): Tensor {
   return apply(entries[name], [x], { slope })
