@@ -2,11 +2,11 @@ import { checkDType } from '../../engine/dtype.js'
 import { apply, defineOp } from '../../engine/op.js'
 import { sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
+import { runBiasGradient } from './bias-gradient.js'
 import { convTranspose3dCases } from './cases.js'
 import { checkChannels, type TransposeOptions, type Triple, transposeGeometry, triple, volumeOf } from './geometry.js'
-import { isPatchTranspose, patchTranspose } from './patch.js'
 import { convTranspose3dReference } from './reference.js'
-import { runBiasGradient, runConvolve, runWeightGradient } from './run.js'
+import { runConvolve, runWeightGradient } from './run.js'
 
 const convTranspose3dOp = defineOp<TransposeOptions>({
   name: 'convTranspose3d',
@@ -86,6 +86,5 @@ export function convTranspose3d(x: Tensor, weight: Tensor, options: ConvTranspos
     groups,
   }
   const inputs = bias ? [x, weight, bias] : [x, weight]
-  if (isPatchTranspose(weight.shape, resolved)) return patchTranspose(inputs)
   return apply(convTranspose3dOp, inputs, resolved)
 }

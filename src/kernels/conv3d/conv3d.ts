@@ -3,6 +3,7 @@ import { apply, defineOp } from '../../engine/op.js'
 import { sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { type ActivationName, activate, activationGradient, isToldByResult, resolveActivation } from './activation.js'
+import { runBiasGradient } from './bias-gradient.js'
 import { conv3dCases } from './cases.js'
 import {
   type ConvolutionOptions,
@@ -15,9 +16,8 @@ import {
   triple,
   volumeOf,
 } from './geometry.js'
-import { isPatchConvolution, patchConvolution } from './patch.js'
 import { conv3dReference } from './reference.js'
-import { runBiasGradient, runConvolve, runWeightGradient } from './run.js'
+import { runConvolve, runWeightGradient } from './run.js'
 
 const conv3dOp = defineOp<ConvolutionOptions>({
   name: 'conv3d',
@@ -91,8 +91,8 @@ export interface Conv3dOptions {
 
 /**
  * 3D convolution (cross-correlation, as in PyTorch) of `x` `[N, D, H, W, Cin]` with `weight`
- * `[Cout, kD, kH, kW, Cin / groups]`; gives `[N, D', H', W', Cout]` in the type of `x`. f32 accumulation. Patch
- * embeddings, whose windows neither overlap nor leave gaps, run as one matrix product.
+ * `[Cout, kD, kH, kW, Cin / groups]`; gives `[N, D', H', W', Cout]` in the type of `x`. f32 accumulation. Runs as
+ * a matrix product over windows that are never laid out.
  *
  * @throws ShapeError when channels, groups or extents do not fit; ValueError for an unknown activation;
  * NotSupportedError for "same" with a stride.
@@ -107,9 +107,5 @@ export function conv3d(x: Tensor, weight: Tensor, options: Conv3dOptions = {}): 
   const activation = resolveActivation('conv3d', options.activation, options.negativeSlope)
   const resolved = { stride, paddingBefore, paddingAfter, dilation, groups, activation }
   const inputs = bias ? [x, weight, bias] : [x, weight]
-  if (isPatchConvolution(x.shape, weight.shape, resolved)) {
-    const y = patchConvolution(inputs)
-    return activation ? activate(y, activation) : y
-  }
   return apply(conv3dOp, inputs, resolved)
 }

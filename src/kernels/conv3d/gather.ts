@@ -42,6 +42,9 @@ export interface GatherProblem {
   readonly padding: Triple
   readonly dilation: Triple
   readonly groups: number
+  /** Elements of the bindings at which the volumes begin. */
+  readonly inputFirst: number
+  readonly outputFirst: number
   readonly inputChannels: number
   readonly outputChannels: number
   readonly weightStrides: WeightStrides
@@ -137,7 +140,10 @@ export const gatherKernel = defineKernel<GatherProblem>({
           .u32(weightStrides.group / 4)
           .u32(weightStrides.tap / 4)
           .u32(weightStrides.channel / 4)
-        writer.u32(tiles.count)
+        writer
+          .u32(tiles.count)
+          .u32(problem.inputFirst / width)
+          .u32(problem.outputFirst)
       },
       workgroups(problem, capabilities) {
         const [channelLanes, voxelLanes] = lanesOf(problem, capabilities)
@@ -157,6 +163,9 @@ export interface GatherWeightGradientProblem {
   readonly padding: Triple
   readonly dilation: Triple
   readonly groups: number
+  /** Elements of the bindings at which the volumes begin. */
+  readonly fineFirst: number
+  readonly coarseFirst: number
   readonly fineChannels: number
   readonly coarseChannels: number
   readonly fineType: DType
@@ -228,6 +237,8 @@ export const gatherWeightGradientKernel = defineKernel<GatherWeightGradientProbl
           .u32(blocksOf(problem) / groups)
           .u32(blocksOf(problem))
           .u32(columnsOf(problem))
+          .u32(problem.fineFirst / width)
+          .u32(problem.coarseFirst)
       },
       workgroups: (problem, capabilities) =>
         Math.ceil(columnsOf(problem) / columnLanes(problem, capabilities)) * blocksOf(problem) * problem.parts,

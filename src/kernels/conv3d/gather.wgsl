@@ -34,6 +34,8 @@ struct Params {
   weightTap: u32,
   weightChannel: u32,
   tiles: u32,         // of voxels, in all
+  inputFirst: u32,    // where x begins in its binding, in Values
+  outputFirst: u32,   // where y does, in numbers
 }
 
 @group(0) @binding(0) var<storage, read> input: array<Input>;
@@ -117,7 +119,7 @@ fn main(
         var at: array<u32, VOXELS>;
         for (var v = 0u; v < VOXELS; v++) {
           let inside = clamp(i32(v), low, high - 1);
-          at[v] = (row + u32(w + inside * apart)) * params.inputChannels + channelBase;
+          at[v] = params.inputFirst + (row + u32(w + inside * apart)) * params.inputChannels + channelBase;
         }
         let tap = (kd * params.kernel.y + kh) * params.kernel.z + kw;
         let weights = weightBase + tap * params.weightTap;
@@ -149,7 +151,7 @@ fn main(
           if (HAS_BIAS) {
             value += f32(bias[channel + i]);
           }
-          y[(line + voxel) * params.outputChannels + channel + i] = Output(activate(value));
+          y[params.outputFirst + (line + voxel) * params.outputChannels + channel + i] = Output(activate(value));
         }
       }
     }

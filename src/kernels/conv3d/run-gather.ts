@@ -1,5 +1,4 @@
 /** Records the kernels for what makes no matrix product: groups of few channels, and strides with very many phases. */
-import type { DType } from '../../engine/dtype.js'
 import type { Shape } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { runReduce } from '../reduce/kernel.js'
@@ -13,6 +12,7 @@ import {
 } from './gather.js'
 import { type ConvolutionGeometry, volumeOf } from './geometry.js'
 import type { ConvolveCall, RunContext } from './run.js'
+import type { Slab } from './slabs.js'
 
 export function runGather(context: RunContext, call: ConvolveCall): void {
   const { direction, geometry, x, weight, bias, activation, y } = call
@@ -32,6 +32,8 @@ export function runGather(context: RunContext, call: ConvolveCall): void {
       padding: paddingBefore,
       dilation,
       groups,
+      inputFirst: x.first,
+      outputFirst: y.first,
       inputChannels: down ? fineChannels : coarseChannels,
       outputChannels: down ? coarseChannels : fineChannels,
       weightStrides,
@@ -41,8 +43,8 @@ export function runGather(context: RunContext, call: ConvolveCall): void {
       biasType: bias?.dtype,
       activation,
     },
-    inputs: [x, packed, bias ?? x],
-    outputs: [y],
+    inputs: [x.binding, packed, bias ?? x.binding],
+    outputs: [y.binding],
   })
 }
 
@@ -70,14 +72,8 @@ function packWeight(
   return [packed, { group: taps * contracted * padded, tap: contracted * padded, channel: padded }]
 }
 
-/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]`. */
-export function runGatherWeightGradient(
-  context: RunContext,
-  geometry: ConvolutionGeometry,
-  coarse: Tensor,
-  fine: Tensor,
-  { shape, dtype }: { readonly shape: Shape; readonly dtype: DType },
-): Tensor {
+/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]`, in f32. */
+export function runGatherWeightGradient(context: RunContext, { geometry, fine, coarse }: Slab, shape: Shape): Tensor {
   const problem = {
     batch: geometry.batch,
     fine: geometry.fine,
@@ -87,18 +83,20 @@ export function runGatherWeightGradient(
     padding: geometry.paddingBefore,
     dilation: geometry.dilation,
     groups: geometry.groups,
+    fineFirst: fine.first,
+    coarseFirst: coarse.first,
     fineChannels: geometry.fineChannels,
     coarseChannels: geometry.coarseChannels,
     fineType: fine.dtype,
     coarseType: coarse.dtype,
   }
   const parts = weightGradientParts(problem)
-  const partial = context.empty([parts, ...shape])
+  const partial = context.empty([parts, ...shape], 'f32')
   context.run({
     kernel: gatherWeightGradientKernel,
     problem: { ...problem, parts },
-    inputs: [coarse, fine],
+    inputs: [coarse.binding, fine.binding],
     outputs: [partial],
   })
-  return runReduce(context, partial, { mode: 'sum', axes: [0], dtype, outputShape: shape })
+  return runReduce(context, partial, { mode: 'sum', axes: [0], dtype: 'f32', outputShape: shape })
 }

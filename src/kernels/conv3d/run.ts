@@ -1,33 +1,37 @@
 /** Records the kernels of both operations: each is the other's gradient. */
+import type { Device } from '../../engine/device.js'
 import type { DType } from '../../engine/dtype.js'
 import type { DispatchRequest } from '../../engine/kernel.js'
 import type { Shape } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
-import { cast } from '../elementwise/elementwise.js'
-import { runReduce } from '../reduce/kernel.js'
+import { add, cast } from '../elementwise/elementwise.js'
 import type { Activation } from './activation.js'
 import { type ConvolutionGeometry, map3, type Triple, volumeOf } from './geometry.js'
 import { phasesOf } from './phases.js'
 import { productKernel } from './product.js'
 import { runGather, runGatherWeightGradient } from './run-gather.js'
+import { type Slab, slabsOf, type VolumePart } from './slabs.js'
 import { weightGradientKernel } from './weight-gradient.js'
 import { mergeTaps, stridesOf, type VolumeView, type Windows } from './windows.js'
 
 export interface RunContext {
+  readonly device: Device
   empty(shape: Shape, dtype?: DType): Tensor
   run<P>(request: DispatchRequest<P>): void
 }
 
 /** `y` from `x` and a weight `[coarse channels, kernel, fine channels / groups]`, from fine to coarse or back. */
-export interface ConvolveCall {
+interface Convolve<Volume> {
   readonly direction: 'convolve' | 'transpose'
   readonly geometry: ConvolutionGeometry
-  readonly x: Tensor
+  readonly x: Volume
   readonly weight: Tensor
   readonly bias?: Tensor | undefined
   readonly activation?: Activation | undefined
-  readonly y: Tensor
+  readonly y: Volume
 }
+
+export type ConvolveCall = Convolve<VolumePart>
 
 /** A group with fewer channels on either side leaves most of a product's tile empty. */
 const leastGroupChannels = 4
@@ -37,23 +41,54 @@ const mostPhases = 64
 const isProduct = ({ groups, fineChannels, coarseChannels }: ConvolutionGeometry): boolean =>
   groups === 1 || Math.min(fineChannels, coarseChannels) / groups >= leastGroupChannels
 
-export function runConvolve(context: RunContext, call: ConvolveCall): void {
+/** Whether the windows tile the fine volume: no overlap, no gap, nothing outside. */
+function isPatchwise({ kernel, stride, dilation, paddingBefore, fine, coarse, groups }: ConvolutionGeometry): boolean {
+  const tiles = (axis: 0 | 1 | 2) =>
+    kernel[axis] === stride[axis] &&
+    (kernel[axis] === 1 || dilation[axis] === 1) &&
+    paddingBefore[axis] === 0 &&
+    fine[axis] === coarse[axis] * stride[axis]
+  return groups === 1 && tiles(0) && tiles(1) && tiles(2)
+}
+
+export function runConvolve(context: RunContext, call: Convolve<Tensor>): void {
+  const { x, y } = call
+  const { maxBindingBytes } = context.device.capabilities
+  if (call.direction === 'convolve') {
+    for (const { geometry, fine, coarse } of slabsOf(
+      call.geometry,
+      { fine: x, coarse: y },
+      'coarse',
+      maxBindingBytes,
+    )) {
+      runPart(context, { ...call, geometry, x: fine, y: coarse })
+    }
+  } else {
+    for (const { geometry, fine, coarse } of slabsOf(call.geometry, { fine: y, coarse: x }, 'fine', maxBindingBytes)) {
+      runPart(context, { ...call, geometry, x: coarse, y: fine })
+    }
+  }
+}
+
+function runPart(context: RunContext, call: ConvolveCall): void {
   const { direction, geometry } = call
-  if (!isProduct(geometry) || (direction === 'transpose' && volumeOf(geometry.stride) > mostPhases)) {
+  const isScattered = direction === 'transpose' && !isPatchwise(geometry) && volumeOf(geometry.stride) > mostPhases
+  if (!isProduct(geometry) || isScattered) {
     runGather(context, call)
   } else if (direction === 'convolve') runWindows(context, call)
+  else if (isPatchwise(geometry)) runPatches(context, call)
   else runPhases(context, call)
 }
 
-const viewOf = (extents: Triple, { shape, dtype }: Tensor): VolumeView => ({
+const viewOf = (extents: Triple, { channels, first, dtype }: VolumePart): VolumeView => ({
   extents,
-  channels: shape[4]!,
-  first: 0,
+  channels,
+  first,
   dtype,
 })
 
 /** The windows of the fine volume. */
-function windowsOf(geometry: ConvolutionGeometry, x: Tensor): Windows {
+function windowsOf(geometry: ConvolutionGeometry, x: VolumePart): Windows {
   const { batch, groups, fine, coarse, kernel, stride, paddingBefore, dilation, fineChannels } = geometry
   return mergeTaps({
     volume: viewOf(fine, x),
@@ -76,14 +111,14 @@ function runWindows(context: RunContext, { geometry, x, weight, bias, activation
       windows: windowsOf(geometry, x),
       outputs: coarseChannels / groups,
       weight: { order: 'rows' },
-      target: { first: 0, strides: stridesOf(viewOf(coarse, y)) },
+      target: { first: y.first, strides: stridesOf(viewOf(coarse, y)) },
       weightType: weight.dtype,
       outputType: y.dtype,
       biasType: bias?.dtype,
       activation,
     },
-    inputs: [x, weight, ...(bias ? [bias] : [])],
-    outputs: [y],
+    inputs: [x.binding, weight, ...(bias ? [bias] : [])],
+    outputs: [y.binding],
   })
 }
 
@@ -115,41 +150,78 @@ function runPhases(context: RunContext, { geometry, x, weight, bias, activation,
           firstTap: dot(phase.firstTap, tapStrides),
           nextTap: map3((axis) => phase.nextTap[axis] * tapStrides[axis]),
         },
-        target: { first: dot(phase.first, [d, h, w]), strides: [n, d * stride[0], h * stride[1], w * stride[2]] },
+        target: {
+          first: y.first + dot(phase.first, [d, h, w]),
+          strides: [n, d * stride[0], h * stride[1], w * stride[2]],
+        },
         weightType: weight.dtype,
         outputType: y.dtype,
         biasType: bias?.dtype,
         activation,
       },
-      inputs: [x, weight, ...(bias ? [bias] : [])],
-      outputs: [y],
+      inputs: [x.binding, weight, ...(bias ? [bias] : [])],
+      outputs: [y.binding],
     })
   }
 }
 
-/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]`. */
+/** One product of all coarse voxels with all taps, each voxel's results spread over its patch. */
+function runPatches(context: RunContext, { geometry, x, weight, bias, activation, y }: ConvolveCall): void {
+  const { batch, kernel, stride, coarse, fine, fineChannels, coarseChannels } = geometry
+  const [n, d, h, w] = stridesOf(viewOf(fine, y))
+  context.run({
+    kernel: productKernel,
+    problem: {
+      windows: {
+        volume: viewOf(coarse, x),
+        batch,
+        groups: 1,
+        grid: coarse,
+        step: [1, 1, 1],
+        origin: [0, 0, 0],
+        reach: [1, 1, 1],
+        taps: [1, 1, 1],
+        run: coarseChannels,
+      },
+      outputs: volumeOf(kernel) * fineChannels,
+      weight: { order: 'columns', allTaps: 1, firstTap: 0, nextTap: [0, 0, 0] },
+      target: { first: y.first, strides: [n, d * stride[0], h * stride[1], w * stride[2]] },
+      patch: { extents: kernel, channels: fineChannels, strides: [d, h] },
+      weightType: weight.dtype,
+      outputType: y.dtype,
+      biasType: bias?.dtype,
+      activation,
+    },
+    inputs: [x.binding, weight, ...(bias ? [bias] : [])],
+    outputs: [y.binding],
+  })
+}
+
+/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]`, summed in f32. */
 export function runWeightGradient(
   context: RunContext,
   geometry: ConvolutionGeometry,
   coarse: Tensor,
   fine: Tensor,
-  weight: { readonly shape: Shape; readonly dtype: DType },
+  { shape, dtype }: { readonly shape: Shape; readonly dtype: DType },
 ): Tensor {
-  if (!isProduct(geometry)) return runGatherWeightGradient(context, geometry, coarse, fine, weight)
-  const gradient = context.empty(weight.shape, 'f32')
-  context.run({
-    kernel: weightGradientKernel,
-    problem: {
-      windows: windowsOf(geometry, fine),
-      coarse: viewOf(geometry.coarse, coarse),
-    },
-    inputs: [coarse, fine],
-    outputs: [gradient],
-  })
-  return cast(gradient, weight.dtype)
+  const slabs = slabsOf(geometry, { fine, coarse }, 'coarse', context.device.capabilities.maxBindingBytes)
+  const partial = (slab: Slab) =>
+    isProduct(slab.geometry) ? runProductGradient(context, slab, shape) : runGatherWeightGradient(context, slab, shape)
+  const [first, ...others] = slabs
+  return cast(
+    others.reduce((sum, slab) => add(sum, partial(slab)), partial(first!)),
+    dtype,
+  )
 }
 
-/** The gradient of a bias: the sum over everything but channels. */
-export function runBiasGradient(context: RunContext, dy: Tensor, dtype: DType): Tensor {
-  return runReduce(context, dy, { mode: 'sum', axes: [0, 1, 2, 3], dtype, outputShape: [dy.shape[4]!] })
+function runProductGradient(context: RunContext, { geometry, fine, coarse }: Slab, shape: Shape): Tensor {
+  const gradient = context.empty(shape, 'f32')
+  context.run({
+    kernel: weightGradientKernel,
+    problem: { windows: windowsOf(geometry, fine), coarse: viewOf(geometry.coarse, coarse) },
+    inputs: [coarse.binding, fine.binding],
+    outputs: [gradient],
+  })
+  return gradient
 }
