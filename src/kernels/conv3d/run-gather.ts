@@ -2,14 +2,8 @@
 import type { Shape } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { runReduce } from '../reduce/kernel.js'
-import {
-  gatherKernel,
-  gatherWeightGradientKernel,
-  packedShape,
-  packKernel,
-  type WeightStrides,
-  weightGradientParts,
-} from './gather.js'
+import { gatherKernel, packedShape, packKernel, type WeightStrides } from './gather.js'
+import { gatherWeightGradientKernel, weightGradientParts } from './gather-weight-gradient.js'
 import { type ConvolutionGeometry, volumeOf } from './geometry.js'
 import type { ConvolveCall, RunContext } from './run.js'
 import type { Slab } from './slabs.js'
@@ -19,7 +13,10 @@ export function runGather(context: RunContext, call: ConvolveCall): void {
   const { batch, fine, coarse, kernel, stride, paddingBefore, dilation, groups, fineChannels, coarseChannels } =
     geometry
   const down = direction === 'convolve'
-  const [packed, weightStrides] = packWeight(context, weight, geometry, down)
+  const depthwise = groups > 1 && groups === fineChannels && groups === coarseChannels
+  const [packed, weightStrides] = depthwise
+    ? packWeight(context, weight, { ...geometry, groups: 1, fineChannels: 1 }, true)
+    : packWeight(context, weight, geometry, down)
   context.run({
     kernel: gatherKernel,
     problem: {
@@ -31,7 +28,8 @@ export function runGather(context: RunContext, call: ConvolveCall): void {
       stride,
       padding: paddingBefore,
       dilation,
-      groups,
+      groups: depthwise ? 1 : groups,
+      depthwise,
       inputFirst: x.first,
       outputFirst: y.first,
       inputChannels: down ? fineChannels : coarseChannels,
