@@ -131,9 +131,11 @@ describe('memory beside the tensors', () => {
     ['transposed, strided', { ...plainProblem, ...channels, extents, stride: same(2), made: 'fine' }],
     ['depthwise', { ...plainProblem, extents, groups: 32, inputs: 1, outputs: 1 }],
     ['first layer', { ...plainProblem, extents: same(24), inputs: 1, outputs: 16 }],
-  ])('is at most 15 %% of them: %s', async (_, problem) => {
+  ])('is at most 15 %% of them: %s', async (_name, problem) => {
     const { forward, gradient, tensorBytes, dispose } = prepare(device, problem)
-    for (const make of [forward, () => gradient('x'), () => gradient('weight')]) {
+    // A leaf's gradient is f32, beside which the tape makes that of an f16 volume once more.
+    const gradients = problem.dtype === 'f32' ? (['x', 'weight'] as const) : (['weight'] as const)
+    for (const make of [forward, ...gradients.map((of) => () => gradient(of))]) {
       const before = device.memory().liveBytes
       device.resetPeakMemory()
       const made = make()
@@ -231,4 +233,89 @@ it('says what is wrong', () => {
   expect(() => convTranspose3d(x, random([4, 2, 2, 2, 2], 1), { stride: 2, outputPadding: 2 })).toThrow(
     /outputPadding 2,2,2 must be smaller than stride/,
   )
+})
+
+describe.runIf(process.env.VOXGRAD_SLOW_TESTS === '1')('volumes of real size', () => {
+  const pattern = (i: number) => ((i * 37) % 101) / 64 - 0.75
+  /** Values that f16 holds exactly, of any element alone. */
+  const volume = (shape: readonly number[], dtype: 'f32' | 'f16') =>
+    tensor(
+      device,
+      Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => pattern(i)),
+      shape,
+      { dtype },
+    )
+
+  it.each([
+    ['192³ × 1', [192, 192, 192], 1, 8, 'f32'],
+    ['96³ × 48', [96, 96, 96], 48, 48, 'f32'],
+    ['300 × 512² × 1', [300, 512, 512], 1, 4, 'f16'],
+  ] as const)(
+    '%s',
+    async (_, [depth, height, width], inputs, outputs, dtype) => {
+      if (dtype === 'f16' && !device.capabilities.f16) return
+      const x = volume([1, depth, height, width, inputs], dtype)
+      const weight = volume([outputs, 3, 3, 3, inputs], dtype)
+      const y = conv3d(x, weight, { padding: 1 })
+      const got = await y.data()
+      for (const [d, h, w] of [
+        [0, 0, 0],
+        [depth >> 1, 7, width - 1],
+        [depth - 1, height - 1, 3],
+        [depth - 2, 5, 9],
+      ] as const) {
+        for (let o = 0; o < outputs; o++) {
+          let want = 0
+          for (let tap = 0; tap < 27; tap++) {
+            const at = [d + Math.floor(tap / 9) - 1, h + (Math.floor(tap / 3) % 3) - 1, w + (tap % 3) - 1] as const
+            if (at.some((i, axis) => i < 0 || i >= [depth, height, width][axis]!)) continue
+            for (let c = 0; c < inputs; c++) {
+              const element = ((at[0] * height + at[1]) * width + at[2]) * inputs + c
+              want += pattern(element) * pattern((o * 27 + tap) * inputs + c)
+            }
+          }
+          const voxel = (d * height + h) * width + w
+          expect(Math.abs(got[voxel * outputs + o]! - want)).toBeLessThan(
+            (dtype === 'f16' ? 1e-3 : 1e-5) * Math.max(8, Math.abs(want)),
+          )
+        }
+      }
+      for (const value of [x, weight, y]) value.dispose()
+      await device.sync()
+      device.pool.trim()
+    },
+    300_000,
+  )
+
+  it('the gradient of a weight over 128³ × 32', async () => {
+    const side = 128
+    const x = volume([1, side, side, side, 32], 'f32')
+    const weight = tensor(device, new Float32Array(32 * 27 * 32), [32, 3, 3, 3, 32], { requiresGrad: true })
+    // Ones, so that every element of the gradient is the sum of a shifted volume.
+    const cotangent = tensor(device, new Float32Array(side ** 3 * 32).fill(1), [1, side, side, side, 32])
+    const [dweight] = gradients(conv3d(x, weight, { padding: 1 }), [weight], { gradient: cotangent })
+    const got = await dweight!.data()
+    for (const [tap, channel] of [
+      [0, 0],
+      [13, 5],
+      [26, 31],
+    ] as const) {
+      const shift = [Math.floor(tap / 9) - 1, (Math.floor(tap / 3) % 3) - 1, (tap % 3) - 1] as const
+      const inside = (i: number, axis: number) => i + shift[axis]! >= 0 && i + shift[axis]! < side
+      let want = 0
+      for (let d = 0; d < side; d++) {
+        for (let h = 0; h < side; h++) {
+          for (let w = 0; w < side; w++) {
+            if (!inside(d, 0) || !inside(h, 1) || !inside(w, 2)) continue
+            want += pattern((((d + shift[0]) * side + h + shift[1]) * side + w + shift[2]) * 32 + channel)
+          }
+        }
+      }
+      // Two million summands of up to 0.83: what f32 may lose of sums of some thousands, and no more.
+      for (const output of [0, 31]) expect(Math.abs(got[(output * 27 + tap) * 32 + channel]! - want)).toBeLessThan(2)
+    }
+    for (const value of [x, weight, cotangent, dweight!]) value.dispose()
+    await device.sync()
+    device.pool.trim()
+  }, 300_000)
 })

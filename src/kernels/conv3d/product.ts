@@ -1,11 +1,11 @@
 /** Windows times a weight: convolutions of both directions as matrix products, bias and activation with them. */
-import type { DType } from '../../engine/dtype.js'
+import { bytesPerElement, type DType } from '../../engine/dtype.js'
 import { defineGemm, type GemmClient } from '../gemm/index.js'
 import { type Activation, activationCode } from './activation.js'
 import biasWgsl from './bias.wgsl'
 import type { Triple } from './geometry.js'
 import productWgsl from './product.wgsl'
-import { skeletons } from './skeletons.js'
+import { type ConvolutionShape, skeletons } from './skeletons.js'
 import { bindingOf, readerOf, type StoredTensor, writerOf } from './storage.js'
 import storeWgsl from './store.wgsl'
 import storePatchesWgsl from './store-patches.wgsl'
@@ -14,7 +14,7 @@ import weightColumnsRaggedWgsl from './weight-columns-ragged.wgsl'
 import weightColumnsWholeWgsl from './weight-columns-whole.wgsl'
 import weightRowsRaggedWgsl from './weight-rows-ragged.wgsl'
 import weightRowsWholeWgsl from './weight-rows-whole.wgsl'
-import { type Windows, windowCount, windowKey, windowSize, windowSource, writeWindows } from './windows.js'
+import { volumeBytes, type Windows, windowCount, windowKey, windowSize, windowSource, writeWindows } from './windows.js'
 
 type FloatType = 'f32' | 'f16'
 
@@ -80,14 +80,17 @@ function weightReaders(problem: ProductProblem, weight: StoredTensor): string {
 
 const client: GemmClient<ProductProblem> = {
   name: 'convolution',
-  shape: ({ windows, outputs, weight, weightType }) => ({
-    m: windowCount(windows),
-    n: outputs,
-    k: windowSize(windows),
-    batch: windows.groups,
-    a: { vectors: 'inner', dtype: windows.volume.dtype as FloatType },
-    b: { vectors: weight.order === 'rows' ? 'inner' : 'outer', dtype: weightType as FloatType },
-  }),
+  shape({ windows, outputs, weight, weightType, outputType }): ConvolutionShape {
+    const [m, n, k] = [windowCount(windows), outputs, windowSize(windows)]
+    const { groups, volume, batch } = windows
+    return {
+      ...{ m, n, k, batch: groups },
+      a: { vectors: 'inner', dtype: volume.dtype as FloatType },
+      b: { vectors: weight.order === 'rows' ? 'inner' : 'outer', dtype: weightType as FloatType },
+      tensorBytes:
+        volumeBytes(volume, batch) + groups * n * (k * bytesPerElement(weightType) + m * bytesPerElement(outputType)),
+    }
+  },
   key(problem) {
     const { windows, weight, weightType, outputType, biasType, activation } = problem
     const target = problem.patch ? 'patch' : isLinear(problem)

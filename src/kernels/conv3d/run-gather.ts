@@ -1,11 +1,10 @@
 /** Records the kernels for what makes no matrix product: groups of few channels, and strides with very many phases. */
-import type { Shape } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { runReduce } from '../reduce/kernel.js'
 import { gatherKernel, packedShape, packKernel, type WeightStrides } from './gather.js'
 import { gatherWeightGradientKernel, weightGradientParts } from './gather-weight-gradient.js'
 import { type ConvolutionGeometry, volumeOf } from './geometry.js'
-import type { ConvolveCall, RunContext } from './run.js'
+import type { ConvolveCall, RunContext, WeightSpec } from './run.js'
 import type { Slab } from './slabs.js'
 
 export function runGather(context: RunContext, call: ConvolveCall): void {
@@ -70,8 +69,12 @@ function packWeight(
   return [packed, { group: taps * contracted * padded, tap: contracted * padded, channel: padded }]
 }
 
-/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]`, in f32. */
-export function runGatherWeightGradient(context: RunContext, { geometry, fine, coarse }: Slab, shape: Shape): Tensor {
+/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]`. */
+export function runGatherWeightGradient(
+  context: RunContext,
+  { geometry, fine, coarse }: Slab,
+  { shape, dtype }: WeightSpec,
+): Tensor {
   const problem = {
     batch: geometry.batch,
     fine: geometry.fine,
@@ -96,5 +99,5 @@ export function runGatherWeightGradient(context: RunContext, { geometry, fine, c
     inputs: [coarse.binding, fine.binding],
     outputs: [partial],
   })
-  return runReduce(context, partial, { mode: 'sum', axes: [0], dtype: 'f32', outputShape: shape })
+  return runReduce(context, partial, { mode: 'sum', axes: [0], dtype, outputShape: shape })
 }

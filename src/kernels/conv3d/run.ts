@@ -33,6 +33,11 @@ interface Convolve<Volume> {
 
 export type ConvolveCall = Convolve<VolumePart>
 
+export interface WeightSpec {
+  readonly shape: Shape
+  readonly dtype: DType
+}
+
 /** A group with fewer channels on either side leaves most of a product's tile empty. */
 const leastGroupChannels = 4
 /** Phases are dispatches; more than this are gathered in one. */
@@ -197,29 +202,35 @@ function runPatches(context: RunContext, { geometry, x, weight, bias, activation
   })
 }
 
-/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]`, summed in f32. */
+/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]`; sums over slabs are f32. */
 export function runWeightGradient(
   context: RunContext,
   geometry: ConvolutionGeometry,
   coarse: Tensor,
   fine: Tensor,
-  { shape, dtype }: { readonly shape: Shape; readonly dtype: DType },
+  weight: WeightSpec,
 ): Tensor {
   const slabs = slabsOf(geometry, { fine, coarse }, 'coarse', context.device.capabilities.maxBindingBytes)
-  const partial = (slab: Slab) =>
-    isProduct(slab.geometry) ? runProductGradient(context, slab, shape) : runGatherWeightGradient(context, slab, shape)
   const [first, ...others] = slabs
+  if (others.length === 0) return gradientOfSlab(context, first!, weight)
+  const partial = (slab: Slab) => gradientOfSlab(context, slab, { ...weight, dtype: 'f32' })
   return cast(
     others.reduce((sum, slab) => add(sum, partial(slab)), partial(first!)),
-    dtype,
+    weight.dtype,
   )
 }
 
-function runProductGradient(context: RunContext, { geometry, fine, coarse }: Slab, shape: Shape): Tensor {
-  const gradient = context.empty(shape, 'f32')
+function gradientOfSlab(context: RunContext, slab: Slab, weight: WeightSpec): Tensor {
+  const { geometry, fine, coarse } = slab
+  if (!isProduct(geometry)) return runGatherWeightGradient(context, slab, weight)
+  const gradient = context.empty(weight.shape, weight.dtype)
   context.run({
     kernel: weightGradientKernel,
-    problem: { windows: windowsOf(geometry, fine), coarse: viewOf(geometry.coarse, coarse) },
+    problem: {
+      windows: windowsOf(geometry, fine),
+      coarse: viewOf(geometry.coarse, coarse),
+      outputType: weight.dtype,
+    },
     inputs: [coarse.binding, fine.binding],
     outputs: [gradient],
   })

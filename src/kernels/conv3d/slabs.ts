@@ -62,8 +62,10 @@ export function slabsOf(
     const bytes = (side: Side, tensor: Tensor) => (slices[side][1] - slices[side][0]) * sliceBytes(side, tensor)
     return Math.max(bytes('fine', fine), bytes('coarse', coarse)) <= room
   }
-  // Cuts of the fine side between windows, so that windows without overlap stay without.
-  const cuts = rangesOf(depth[made], made === 'fine' ? geometry.stride[0] : 1, fits)
+  // Cuts of the fine side between windows where that can be, so that windows without overlap stay without.
+  const { stride } = geometry
+  const step = made === 'fine' && fits([0, Math.min(stride[0], depth.fine)]) ? stride[0] : 1
+  const cuts = rangesOf(depth[made], step, fits)
   return Array.from({ length: batch }, (_, n) => n).flatMap((n) =>
     cuts.map((cut) => slabOf(geometry, { fine, coarse }, [n, n + 1], slicesOf(cut))),
   )
