@@ -88,6 +88,18 @@ export const conv3dCases: readonly Conv3dCase[] = [
     ...conv('Primus-M patches, 192³', [[1, 192, 192, 192, 1], [864, 8, 8, 8, 1], [864]], { stride: [8, 8, 8] }),
     bench: true,
   },
+  {
+    ...conv('fVLM patches, 112 × 256 × 352', [[1, 112, 256, 352, 1], [768, 16, 16, 32, 1], [768]], {
+      stride: [16, 16, 32],
+    }),
+    bench: true,
+  },
+  { ...conv('VELVET patches, 96³', [[1, 96, 96, 96, 1], [48, 2, 2, 2, 1], [48]], { stride: [2, 2, 2] }), bench: true },
+  { ...conv('projector, 24³', [[1, 24, 24, 24, 864], [768, 1, 1, 1, 864], [768]]), bench: true },
+  {
+    ...conv('depthwise, 48³', [[1, 48, 48, 48, 96], [96, 3, 3, 3, 1], [96]], { groups: 96, ...padded(one) }),
+    bench: true,
+  },
   { ...conv('first layer, 96³', [[1, 96, 96, 96, 1], [48, 3, 3, 3, 1], [48]], padded(one)), bench: true },
   { ...conv('32 channels, 32³', [[1, 32, 32, 32, 32], [32, 3, 3, 3, 32], [32]], padded(one)), bench: true },
   { ...conv('192 channels, 12³', [[2, 12, 12, 12, 192], [192, 3, 3, 3, 192], [192]], padded(one)), bench: true },
@@ -137,6 +149,17 @@ export const convTranspose3dCases: readonly TransposeCase[] = [
     ...transposed('first stage of a patch decoder', [[1, 24, 24, 24, 864], [864, 2, 2, 2, 112], [112]], {
       stride: [2, 2, 2],
     }),
+    bench: true,
+  },
+  {
+    ...transposed(
+      'VELVET decoder, 48³',
+      [
+        [1, 48, 48, 48, 48],
+        [48, 2, 2, 2, 48],
+      ],
+      { stride: [2, 2, 2] },
+    ),
     bench: true,
   },
   {
