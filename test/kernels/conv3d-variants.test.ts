@@ -118,6 +118,10 @@ describe('few channels per group', () => {
   it.each([
     ['groups, 4-vectors', { ...plainProblem, groups: 2, inputs: 4, outputs: 3 }],
     ['groups', groups],
+    [
+      'very many phases',
+      { ...plainProblem, extents: [2, 2, 2], kernel: [2, 2, 2], stride: [5, 5, 3], padding: unpadded },
+    ],
     ['depthwise, odd', { ...groups, groups: 5, inputs: 1, outputs: 1 }],
     ['depthwise', problems.depthwise!],
     ['depthwise, wide window', { ...problems.depthwise!, kernel: [1, 2, 6], groups: 4 }],

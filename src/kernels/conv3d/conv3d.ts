@@ -92,10 +92,11 @@ export interface Conv3dOptions {
 /**
  * 3D convolution (cross-correlation, as in PyTorch) of `x` `[N, D, H, W, Cin]` with `weight`
  * `[Cout, kD, kH, kW, Cin / groups]`; gives `[N, D', H', W', Cout]` in the type of `x`. f32 accumulation. Runs as
- * a matrix product over windows that are never laid out.
+ * a matrix product over windows that are never laid out; volumes beyond the adapter's binding limit go by slabs of their depth.
  *
  * @throws ShapeError when channels, groups or extents do not fit; ValueError for an unknown activation;
- * NotSupportedError for "same" with a stride.
+ * NotSupportedError for "same" with a stride; LimitError where the weight, or what one slice of the result reads, is
+ * beyond a binding.
  */
 export function conv3d(x: Tensor, weight: Tensor, options: Conv3dOptions = {}): Tensor {
   checkRanks('conv3d', x.shape, weight.shape)

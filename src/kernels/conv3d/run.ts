@@ -59,19 +59,11 @@ function isPatchwise({ kernel, stride, dilation, paddingBefore, fine, coarse, gr
 export function runConvolve(context: RunContext, call: Convolve<Tensor>): void {
   const { x, y } = call
   const { maxBindingBytes } = context.device.capabilities
-  if (call.direction === 'convolve') {
-    for (const { geometry, fine, coarse } of slabsOf(
-      call.geometry,
-      { fine: x, coarse: y },
-      'coarse',
-      maxBindingBytes,
-    )) {
-      runPart(context, { ...call, geometry, x: fine, y: coarse })
-    }
-  } else {
-    for (const { geometry, fine, coarse } of slabsOf(call.geometry, { fine: y, coarse: x }, 'fine', maxBindingBytes)) {
-      runPart(context, { ...call, geometry, x: coarse, y: fine })
-    }
+  const down = call.direction === 'convolve'
+  const volumes = down ? { fine: x, coarse: y } : { fine: y, coarse: x }
+  for (const { geometry, fine, coarse } of slabsOf(call.geometry, volumes, down ? 'coarse' : 'fine', maxBindingBytes)) {
+    const [from, to] = down ? [fine, coarse] : [coarse, fine]
+    runPart(context, { ...call, geometry, x: from, y: to })
   }
 }
 
