@@ -2,7 +2,7 @@
 import type { OpCase } from '../src/engine/op.js'
 import { type FloatType, forwardWork, hasBackward, type Work } from './cost.js'
 import type { AnyOp } from './discover.js'
-import { conventionalCases, quickCases, quickElementwise } from './shapes.js'
+import { conventionalCases, gradientCases, quickCases, quickElementwise } from './shapes.js'
 
 export type Direction = 'forward' | 'backward'
 
@@ -67,7 +67,7 @@ function benchCase(op: AnyOp, test: OpCase<unknown>, dtype: FloatType, selection
   const brief = selection.quick && selection.filter === undefined && dtype === 'f16'
   const wanted = typed && !(brief && work.flops < computeIntensity * work.bytes)
   const all: Direction[] = [
-    ...(wanted ? (['forward'] as const) : []),
+    ...(wanted && !gradientCases.has(name) ? (['forward'] as const) : []),
     ...(wanted && !brief && hasBackward(op, test) ? (['backward'] as const) : []),
   ]
   return {

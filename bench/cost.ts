@@ -39,13 +39,13 @@ export function forwardWork(op: AnyOp, test: OpCase<unknown>, dtype: FloatType):
 /**
  * Operations of a backward pass per operation of the forward pass, by convention: products have two gradients, each as
  * much work as the forward; attention has five products where its forward has two. Other operations are bound by
- * memory, where this factor decides nothing.
+ * memory, where this factor decides nothing. A case that asks for one of a product's gradients alone has half.
  */
 const backwardFactors: Readonly<Record<string, number>> = { attention: 2.5 }
 const backwardFactor = 2
 
-export function backwardFlops(op: string, forwardFlops: number): number {
-  return (backwardFactors[op] ?? backwardFactor) * forwardFlops
+export function backwardFlops(op: string, forwardFlops: number, isOneGradient = false): number {
+  return (isOneGradient ? 1 : (backwardFactors[op] ?? backwardFactor)) * forwardFlops
 }
 
 /** Whether a case has a gradient: some float input wants one, and some output is a float. */

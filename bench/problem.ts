@@ -4,6 +4,7 @@ import { bytesPerElement, isFloat } from '../src/engine/dtype.js'
 import { applyAll, type Device, noGrad, scope, sizeOf, type Tensor, tensor } from '../src/engine/index.js'
 import type { BenchCase, Direction } from './cases.js'
 import { backwardFlops, type Work } from './cost.js'
+import { gradientCases } from './shapes.js'
 import { kernelsOf, traced } from './trace.js'
 import { inputValues, roundTo, uniform } from './values.js'
 
@@ -89,7 +90,7 @@ export class Problem {
     const sizes = new Map([...this.tensors, ...forward.result, cotangent].map((t) => [t.storage, t.byteLength]))
     const readBytes = read.reduce((sum, storage) => sum + (sizes.get(storage) ?? storage.buffer.byteLength), 0)
     const work = {
-      flops: backwardFlops(op.name, this.case.work.flops),
+      flops: backwardFlops(op.name, this.case.work.flops, gradientCases.has(this.case.name)),
       // What the forward left and this pass read, and the gradients, which are f32.
       bytes: readBytes + this.leaves().reduce((sum, leaf) => sum + sizeOf(leaf.shape) * bytesPerElement('f32'), 0),
     }

@@ -54,6 +54,21 @@ function convolution(
   }
 }
 
+/** The gradient of the input alone, and that of the weight alone; no forward pass is measured of these. */
+function gradientsOf(test: OpCase<ConvolutionOptions>): OpCase<ConvolutionOptions>[] {
+  return ['input', 'weight'].map((wanted, at) => ({
+    ...test,
+    name: `${test.name}, gradient of the ${wanted}`,
+    inputs: test.inputs.map((input, i) => ({ ...input, differentiable: i === at })),
+  }))
+}
+
+const convolutionGradients = [
+  convolution('32 channels, 32³', 1, [32, 32, 32], [32, 32]),
+  convolution('48 channels, 96³', 1, [96, 96, 96], [48, 48]),
+  convolution('192 channels, 12³', 2, [12, 12, 12], [192, 192]),
+].flatMap(gradientsOf)
+
 const headSizes = [64, 96, 128]
 const lengths = [256, 1024, 4096, 8192]
 
@@ -104,8 +119,16 @@ export const conventionalCases: Readonly<Record<string, readonly OpCase<unknown>
     convolution('ggml 1280 channels, 8 × 38 × 26', 1, [8, 38, 26], [1280, 1280]),
     convolution('burn 16 × 16 channels, 16 × 128²', 16, [16, 128, 128], [16, 16]),
     convolution('64 channels, 96³', 1, [96, 96, 96], [64, 64]),
+    convolution('48 channels, 96³', 1, [96, 96, 96], [48, 48]),
+    convolution('two channels, 64³', 1, [64, 64, 64], [2, 32]),
+    convolution('96 to 48 channels, 48³', 1, [48, 48, 48], [96, 48]),
+    convolution('768 channels, 6³', 1, [6, 6, 6], [768, 768]),
+    ...convolutionGradients,
   ],
 }
+
+/** Cases of one gradient alone: nothing is measured forward, and backward is as much work as forward would be. */
+export const gradientCases: ReadonlySet<string> = new Set(convolutionGradients.map(({ name }) => `conv3d/${name}`))
 
 /** Cases that `--quick` runs beside the cheapest one of each operation: sizes that peers publish figures for. */
 export const quickCases: ReadonlySet<string> = new Set([

@@ -5,7 +5,7 @@ import { backwardFlops, forwardWork, hasBackward } from '../../bench/cost.js'
 import { loadOperations } from '../../bench/discover.js'
 import { loadModels } from '../../bench/models.js'
 import { selectModels } from '../../bench/run-model.js'
-import { conventionalCases, quickCases, quickElementwise } from '../../bench/shapes.js'
+import { conventionalCases, gradientCases, quickCases, quickElementwise } from '../../bench/shapes.js'
 import { header } from './samples.js'
 
 const { ops, failures } = await loadOperations()
@@ -30,6 +30,9 @@ describe('discovery', () => {
   it('measures a gradient wherever there is one', () => {
     const directions = (name: string) => all.find((found) => found.op.name === name)!.directions
     expect(directions('matmul')).toEqual(['forward', 'backward'])
+    const alone = all.filter(({ name }) => gradientCases.has(name))
+    expect(alone).toHaveLength(2 * gradientCases.size)
+    expect(alone.every(({ directions }) => directions.join() === 'backward')).toBe(true)
     expect(directions('equal')).toEqual(['forward'])
     expect(directions('argMax')).toEqual(['forward'])
     expect(hasBackward(operation('embedding'), benchCasesOf(operation('embedding'))[0]!)).toBe(true)
@@ -100,6 +103,7 @@ describe('work and ceilings', () => {
   it('counts two products for the gradients of one', () => {
     expect(backwardFlops('matmul', 100)).toBe(200)
     expect(backwardFlops('attention', 100)).toBe(250)
+    expect(backwardFlops('conv3d', 100, true)).toBe(100)
   })
 
   it('lets only arithmetic that accumulates in f32 be a peak', () => {

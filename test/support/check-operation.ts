@@ -14,7 +14,7 @@ const device = await testDevice()
 const floatTypes: DType[] = device.capabilities.f16 ? ['f32', 'f16'] : ['f32']
 
 export type AnyOp = OpDefinition<unknown>
-type AnyCase = OpCase<unknown>
+export type AnyCase = OpCase<unknown>
 
 /** Inputs as the device will hold them: the reference must not see digits that f16 drops. */
 function inputsOf({ inputs }: AnyCase, dtype: DType): ReferenceArray[] {
@@ -62,6 +62,51 @@ function numericGradient(op: AnyOp, test: AnyCase, arrays: ReferenceArray[], cot
   return arrays[at]!.data.map((_, j) => (evaluate(step, j) - evaluate(-step, j)) / (2 * step))
 }
 
+/** Forward, against the reference. */
+export async function checkForward(op: AnyOp, test: AnyCase, dtype: DType): Promise<void> {
+  const arrays = inputsOf(test, dtype)
+  const want = op.reference(arrays, test.options)
+  const outputs = scope(() => applyAll(op, upload(test, arrays, dtype, false), test.options))
+  for (const [i, output] of outputs.entries()) {
+    expect(output.shape).toEqual(want[i]!.shape)
+    const got = await output.data()
+    expect(largestError(got, want[i]!.data)).toBeLessThanOrEqual(
+      bound(op.name, isFloat(output.dtype) ? dtype : output.dtype, want[i]!.data),
+    )
+    output.dispose()
+  }
+}
+
+/** Gradients, against central differences of the reference. */
+export async function checkGradients(op: AnyOp, test: AnyCase): Promise<void> {
+  const arrays = inputsOf(test, 'f32')
+  const shapes = op.shape(
+    test.inputs.map(({ shape, dtype = 'f32' }) => ({ shape, dtype })),
+    test.options,
+  )
+  const cotangents = shapes.map(({ shape }, o) => caseValues({ shape }, 100 + o))
+  const leaves = upload(test, arrays, 'f32', true)
+  const wanted = leaves.filter(({ requiresGrad }) => requiresGrad)
+  const results = scope(() => {
+    const outputs = applyAll(op, leaves, test.options)
+    const parts = outputs.flatMap((output, o) =>
+      output.dtype === 'f32' ? [sum(mul(output, tensor(device, cotangents[o]!, output.shape)))] : [],
+    )
+    return gradients(
+      parts.reduce((a, b) => add(a, b)),
+      wanted,
+    )
+  })
+  for (const [k, leaf] of wanted.entries()) {
+    const numeric = numericGradient(op, test, arrays, cotangents, leaves.indexOf(leaf))
+    const got = await results[k]!.data()
+    const { relative } = toleranceOf(op.name, 'f32')
+    const allowed = Math.max(1e-5, 10 * relative * Math.max(1, largestMagnitude(numeric)))
+    expect(largestError(got, numeric), `input ${leaves.indexOf(leaf)}`).toBeLessThanOrEqual(allowed)
+  }
+  for (const value of [...leaves, ...results]) value.dispose()
+}
+
 /**
  * Registers tests of an operation's cases: forward in f32 and f16 against the reference, gradients against central
  * differences of the reference.
@@ -70,49 +115,10 @@ export function checkOperation(op: AnyOp): void {
   describe(op.name, () => {
     for (const test of op.cases.filter(({ bench }) => !bench)) {
       for (const dtype of floatTypes) {
-        it(`${test.name}: forward ${dtype}`, async () => {
-          const arrays = inputsOf(test, dtype)
-          const want = op.reference(arrays, test.options)
-          const outputs = scope(() => applyAll(op, upload(test, arrays, dtype, false), test.options))
-          for (const [i, output] of outputs.entries()) {
-            expect(output.shape).toEqual(want[i]!.shape)
-            const got = await output.data()
-            expect(largestError(got, want[i]!.data)).toBeLessThanOrEqual(
-              bound(op.name, isFloat(output.dtype) ? dtype : output.dtype, want[i]!.data),
-            )
-            output.dispose()
-          }
-        })
+        it(`${test.name}: forward ${dtype}`, () => checkForward(op, test, dtype))
       }
       if (op.differentiable === false) continue
-      it(`${test.name}: gradients`, async () => {
-        const arrays = inputsOf(test, 'f32')
-        const shapes = op.shape(
-          test.inputs.map(({ shape, dtype = 'f32' }) => ({ shape, dtype })),
-          test.options,
-        )
-        const cotangents = shapes.map(({ shape }, o) => caseValues({ shape }, 100 + o))
-        const leaves = upload(test, arrays, 'f32', true)
-        const wanted = leaves.filter(({ requiresGrad }) => requiresGrad)
-        const results = scope(() => {
-          const outputs = applyAll(op, leaves, test.options)
-          const parts = outputs.flatMap((output, o) =>
-            output.dtype === 'f32' ? [sum(mul(output, tensor(device, cotangents[o]!, output.shape)))] : [],
-          )
-          return gradients(
-            parts.reduce((a, b) => add(a, b)),
-            wanted,
-          )
-        })
-        for (const [k, leaf] of wanted.entries()) {
-          const numeric = numericGradient(op, test, arrays, cotangents, leaves.indexOf(leaf))
-          const got = await results[k]!.data()
-          const { relative } = toleranceOf(op.name, 'f32')
-          const allowed = Math.max(1e-5, 10 * relative * Math.max(1, largestMagnitude(numeric)))
-          expect(largestError(got, numeric), `input ${leaves.indexOf(leaf)}`).toBeLessThanOrEqual(allowed)
-        }
-        for (const value of [...leaves, ...results]) value.dispose()
-      })
+      it(`${test.name}: gradients`, () => checkGradients(op, test))
     }
   })
 }

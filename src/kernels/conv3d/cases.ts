@@ -7,7 +7,6 @@ const one: Triple = [1, 1, 1]
 
 type Conv3dCase = OpCase<ConvolutionOptions>
 type TransposeCase = OpCase<TransposeOptions>
-type PatchCase = OpCase<Record<string, never>>
 
 const inputsOf = (...shapes: readonly Shape[]): CaseInput[] => shapes.map((shape) => ({ shape }))
 
@@ -71,6 +70,36 @@ export const conv3dCases: readonly Conv3dCase[] = [
   conv('then a leaky-relu that turns the sign', [[1, 2, 2, 3, 1], [2, 1, 2, 2, 1], [2]], {
     activation: { name: 'leaky-relu', slope: -0.5 },
   }),
+  conv('patches of one channel', [[2, 4, 2, 6, 1], [5, 2, 1, 3, 1], [5]], { stride: [2, 1, 3] }),
+  conv('patches in whole vectors', [[1, 2, 4, 4, 2], [3, 2, 2, 2, 2], [3]], { stride: [2, 2, 2] }),
+  conv(
+    'patches and a rest',
+    [
+      [1, 3, 4, 5, 1],
+      [2, 2, 2, 2, 1],
+    ],
+    { stride: [2, 2, 2] },
+  ),
+  conv('pointwise', [
+    [1, 2, 3, 2, 4],
+    [8, 1, 1, 1, 4],
+  ]),
+  {
+    ...conv('Primus-M patches, 192³', [[1, 192, 192, 192, 1], [864, 8, 8, 8, 1], [864]], { stride: [8, 8, 8] }),
+    bench: true,
+  },
+  {
+    ...conv('fVLM patches, 112 × 256 × 352', [[1, 112, 256, 352, 1], [768, 16, 16, 32, 1], [768]], {
+      stride: [16, 16, 32],
+    }),
+    bench: true,
+  },
+  { ...conv('VELVET patches, 96³', [[1, 96, 96, 96, 1], [48, 2, 2, 2, 1], [48]], { stride: [2, 2, 2] }), bench: true },
+  { ...conv('projector, 24³', [[1, 24, 24, 24, 864], [768, 1, 1, 1, 864], [768]]), bench: true },
+  {
+    ...conv('depthwise, 48³', [[1, 48, 48, 48, 96], [96, 3, 3, 3, 1], [96]], { groups: 96, ...padded(one) }),
+    bench: true,
+  },
   { ...conv('first layer, 96³', [[1, 96, 96, 96, 1], [48, 3, 3, 3, 1], [48]], padded(one)), bench: true },
   { ...conv('32 channels, 32³', [[1, 32, 32, 32, 32], [32, 3, 3, 3, 32], [32]], padded(one)), bench: true },
   { ...conv('192 channels, 12³', [[2, 12, 12, 12, 192], [192, 3, 3, 3, 192], [192]], padded(one)), bench: true },
@@ -113,7 +142,26 @@ export const convTranspose3dCases: readonly TransposeCase[] = [
       outputPadding: [2, 1, 0],
     },
   ),
+  transposed('patches of three channels', [[2, 2, 1, 3, 3], [3, 1, 2, 3, 5], [5]], { stride: [1, 2, 3] }),
+  transposed('patches with lines of whole vectors', [[1, 2, 2, 2, 4], [4, 2, 2, 2, 2], [2]], { stride: [2, 2, 2] }),
   transposed('groups', [[1, 2, 2, 3, 4], [4, 2, 2, 2, 3], [6]], { groups: 2, stride: [1, 2, 2], padding: [1, 0, 1] }),
+  {
+    ...transposed('first stage of a patch decoder', [[1, 24, 24, 24, 864], [864, 2, 2, 2, 112], [112]], {
+      stride: [2, 2, 2],
+    }),
+    bench: true,
+  },
+  {
+    ...transposed(
+      'VELVET decoder, 48³',
+      [
+        [1, 48, 48, 48, 48],
+        [48, 2, 2, 2, 48],
+      ],
+      { stride: [2, 2, 2] },
+    ),
+    bench: true,
+  },
   {
     ...transposed(
       'upsampling',
@@ -129,22 +177,4 @@ export const convTranspose3dCases: readonly TransposeCase[] = [
     ),
     bench: true,
   },
-]
-
-const patch = (name: string, ...shapes: readonly Shape[]): PatchCase => ({
-  name,
-  inputs: inputsOf(...shapes),
-  options: {},
-})
-
-export const patchCases: readonly PatchCase[] = [
-  patch('one channel', [2, 4, 2, 6, 1], [5, 2, 1, 3, 1], [5]),
-  patch('pointwise', [1, 2, 3, 2, 4], [8, 1, 1, 1, 4]),
-  { ...patch('Primus-M, 192³', [1, 192, 192, 192, 1], [864, 8, 8, 8, 1], [864]), bench: true },
-]
-
-export const patchTransposeCases: readonly PatchCase[] = [
-  patch('three channels', [2, 2, 1, 3, 3], [3, 1, 2, 3, 5], [5]),
-  patch('no bias', [1, 2, 2, 2, 4], [4, 2, 2, 2, 4]),
-  { ...patch('first stage of a patch decoder', [1, 24, 24, 24, 864], [864, 2, 2, 2, 112], [112]), bench: true },
 ]

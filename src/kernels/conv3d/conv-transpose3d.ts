@@ -2,11 +2,11 @@ import { checkDType } from '../../engine/dtype.js'
 import { apply, defineOp } from '../../engine/op.js'
 import { sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
+import { runBiasGradient } from './bias-gradient.js'
 import { convTranspose3dCases } from './cases.js'
 import { checkChannels, type TransposeOptions, type Triple, transposeGeometry, triple, volumeOf } from './geometry.js'
-import { isPatchTranspose, patchTranspose } from './patch.js'
 import { convTranspose3dReference } from './reference.js'
-import { runBiasGradient, runConvolve, runWeightGradient } from './run.js'
+import { runConvolve, runWeightGradient } from './run.js'
 
 const convTranspose3dOp = defineOp<TransposeOptions>({
   name: 'convTranspose3d',
@@ -72,9 +72,11 @@ export interface ConvTranspose3dOptions {
  * Transposed 3D convolution of `x` `[N, D, H, W, Cin]` with `weight` `[Cin, kD, kH, kW, Cout / groups]`, as PyTorch
  * defines it; gives `[N, D', H', W', Cout]` in the type of `x`, with
  * `D' = (D - 1) stride - 2 padding + dilation (kD - 1) + outputPadding + 1`. f32 accumulation. Where windows neither
- * overlap nor leave gaps it runs as one matrix product.
+ * overlap nor leave gaps it runs as one matrix product, else as one for each position between the voxels of `x`; volumes
+ * beyond the adapter's binding limit go by slabs of their depth.
  *
- * @throws ShapeError when channels, groups or extents do not fit.
+ * @throws ShapeError when channels, groups or extents do not fit; LimitError where the weight, or what one slice of the
+ * result reads, is beyond a binding.
  */
 export function convTranspose3d(x: Tensor, weight: Tensor, options: ConvTranspose3dOptions = {}): Tensor {
   const { bias, groups = 1 } = options
@@ -86,6 +88,5 @@ export function convTranspose3d(x: Tensor, weight: Tensor, options: ConvTranspos
     groups,
   }
   const inputs = bias ? [x, weight, bias] : [x, weight]
-  if (isPatchTranspose(weight.shape, resolved)) return patchTranspose(inputs)
   return apply(convTranspose3dOp, inputs, resolved)
 }

@@ -9,6 +9,7 @@ import {
   isToldByResult,
   resolveActivation,
 } from '../elementwise/activation.js'
+import { runBiasGradient } from './bias-gradient.js'
 import { conv3dCases } from './cases.js'
 import {
   type ConvolutionOptions,
@@ -21,9 +22,8 @@ import {
   triple,
   volumeOf,
 } from './geometry.js'
-import { isPatchConvolution, patchConvolution } from './patch.js'
 import { conv3dReference } from './reference.js'
-import { runBiasGradient, runConvolve, runWeightGradient } from './run.js'
+import { runConvolve, runWeightGradient } from './run.js'
 
 const conv3dOp = defineOp<ConvolutionOptions>({
   name: 'conv3d',
@@ -97,11 +97,12 @@ export interface Conv3dOptions {
 
 /**
  * 3D convolution (cross-correlation, as in PyTorch) of `x` `[N, D, H, W, Cin]` with `weight`
- * `[Cout, kD, kH, kW, Cin / groups]`; gives `[N, D', H', W', Cout]` in the type of `x`. f32 accumulation. Patch
- * embeddings, whose windows neither overlap nor leave gaps, run as one matrix product.
+ * `[Cout, kD, kH, kW, Cin / groups]`; gives `[N, D', H', W', Cout]` in the type of `x`. f32 accumulation. Runs as
+ * a matrix product over windows that are never laid out; volumes beyond the adapter's binding limit go by slabs of their depth.
  *
  * @throws ShapeError when channels, groups or extents do not fit; ValueError for an unknown activation;
- * NotSupportedError for "same" with a stride.
+ * NotSupportedError for "same" with a stride; LimitError where the weight, or what one slice of the result reads, is
+ * beyond a binding.
  */
 export function conv3d(x: Tensor, weight: Tensor, options: Conv3dOptions = {}): Tensor {
   checkRanks('conv3d', x.shape, weight.shape)
@@ -113,9 +114,5 @@ export function conv3d(x: Tensor, weight: Tensor, options: Conv3dOptions = {}): 
   const activation = resolveActivation('conv3d', options.activation, options.negativeSlope)
   const resolved = { stride, paddingBefore, paddingAfter, dilation, groups, activation }
   const inputs = bias ? [x, weight, bias] : [x, weight]
-  if (isPatchConvolution(x.shape, weight.shape, resolved)) {
-    const y = patchConvolution(inputs)
-    return activation ? activate(y, activation) : y
-  }
   return apply(conv3dOp, inputs, resolved)
 }

@@ -26,6 +26,8 @@ struct Params {
   groupBlocks: u32,   // ceil(groupCoarse / BLOCK)
   blocks: u32,        // of all groups
   columns: u32,       // taps * groupFine
+  fineFirst: u32,     // where fine begins in its binding, in Values
+  coarseFirst: u32,   // where coarse does, in numbers
 }
 
 @group(0) @binding(0) var<storage, read> coarse: array<Coarse>;
@@ -70,12 +72,12 @@ fn main(
     let h = i32(oh) * params.stride.y + shift.y;
     let lineInside = d >= 0 && d < fineSize.x && h >= 0 && h < fineSize.y;
     let fineLine = (i32(n) * fineSize.x + d) * fineSize.y + h;
-    var at = line * params.coarseSize.z * params.coarseChannels + coarseBase;
+    var at = params.coarseFirst + line * params.coarseSize.z * params.coarseChannels + coarseBase;
     for (var ow = 0u; ow < params.coarseSize.z; ow++) {
       let w = i32(ow) * params.stride.z + shift.z;
       let inside = lineInside && w >= 0 && w < fineSize.z;
       let voxel = select(0u, u32(fineLine * fineSize.z + w), inside);
-      let value = select(Value(), Value(fine[voxel * params.fineChannels + fineBase]), inside);
+      let value = select(Value(), Value(fine[params.fineFirst + voxel * params.fineChannels + fineBase]), inside);
       for (var i = 0u; i < BLOCK; i += COARSE_WIDTH) {
         // Channels behind the group's last are computed from that one and not stored.
         let channel = min(firstCoarse + i, params.groupCoarse - COARSE_WIDTH) - firstCoarse;

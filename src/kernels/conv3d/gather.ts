@@ -1,25 +1,12 @@
-/** The kernels of convolutions. */
+/** Convolutions of few channels per group, tap by tap; see gather.wgsl. */
 import type { Capabilities } from '../../engine/capabilities.js'
 import type { DType } from '../../engine/dtype.js'
 import { defineKernel } from '../../engine/kernel.js'
 import { type Activation, activationCode } from '../elementwise/activation.js'
 import gatherWgsl from './gather.wgsl'
-import weightGradientWgsl from './gather-weight-gradient.wgsl'
 import { map3, type Triple, volumeOf } from './geometry.js'
 import packWgsl from './pack.wgsl'
-
-type Width = 1 | 4
-
-const element = (dtype: DType, width: Width) => (width === 4 ? `vec4<${dtype}>` : dtype)
-
-/** 4-vectors where channels are made of them, else numbers. */
-const widthOf = (channels: number): Width => (channels % 4 === 0 ? 4 : 1)
-
-/** Reads one number of a value. */
-const component = (width: Width) =>
-  `fn component(x: ${element('f32', width)}, i: u32) -> f32 { return x${width === 4 ? '[i]' : ''}; }`
-
-const powerOfTwoFrom = (n: number) => 2 ** Math.ceil(Math.log2(Math.max(1, n)))
+import { component, element, fourFrom, widthOf } from './widths.js'
 
 /** Strides of a weight whose last axis holds output channels, in elements; all multiples of 4. */
 export interface WeightStrides {
@@ -42,6 +29,11 @@ export interface GatherProblem {
   readonly padding: Triple
   readonly dilation: Triple
   readonly groups: number
+  /** Every channel has a weight of its own; then `groups` is 1, and the weight lies as if channels were outputs. */
+  readonly depthwise: boolean
+  /** Elements of the bindings at which the volumes begin. */
+  readonly inputFirst: number
+  readonly outputFirst: number
   readonly inputChannels: number
   readonly outputChannels: number
   readonly weightStrides: WeightStrides
@@ -89,6 +81,11 @@ function tilesOf(problem: GatherProblem) {
   return { rows, perLine, count: problem.batch * volumeOf(divide) * rows[0] * rows[1] * perLine }
 }
 
+const valueAt = 'fn valueAt(at: u32, left: u32) -> Value { return Value(input[at]); }\n'
+
+/** Four channels times their four weights. */
+const depthwiseTerms = 'fn component(x: vec4f, i: u32) -> vec4f { return x; }\n'
+
 /** Inputs x, weight and bias (any tensor where there is none); output y. */
 export const gatherKernel = defineKernel<GatherProblem>({
   name: 'convolve3d',
@@ -97,26 +94,30 @@ export const gatherKernel = defineKernel<GatherProblem>({
       name: 'portable',
       wgsl: gatherWgsl,
       specialize(problem, capabilities) {
-        const { inputChannels, groups, inputType, weightType, outputType, biasType } = problem
+        const { inputChannels, groups, depthwise, inputType, weightType, outputType, biasType } = problem
         const width = widthOf(inputChannels / groups)
         const [channelLanes, voxelLanes] = lanesOf(problem, capabilities)
         return {
           types: {
             Input: element(inputType, width),
-            Value: element('f32', width),
+            Value: depthwise ? 'vec4f' : element('f32', width),
             Weight: weightType,
             Bias: biasType ?? 'f32',
             Output: outputType,
           },
           constants: {
-            WIDTH: width,
+            TERMS: depthwise ? 1 : width,
+            PER_QUAD: depthwise ? 4 / width : 0,
             VOXELS: voxelsOf(problem),
             CHANNEL_LANES: channelLanes,
             VOXEL_LANES: voxelLanes,
             GROUPED: groups > 1,
             HAS_BIAS: biasType !== undefined,
           },
-          code: component(width) + activationCode(problem.activation),
+          code: [
+            depthwise ? depthwiseTerms + fourFrom('valueAt', 'input', width) : component(width) + valueAt,
+            activationCode(problem.activation),
+          ].join('\n'),
         }
       },
       parameters(writer, problem) {
@@ -131,106 +132,21 @@ export const gatherKernel = defineKernel<GatherProblem>({
         writer.signedVectors(transposed ? padding : padding.map((n) => -n), 4)
         writer.vectors(tiles.rows, 4)
         writer.u32(problem.inputChannels / width).u32(problem.outputChannels)
-        writer.u32(problem.inputChannels / groups / width).u32(problem.outputChannels / groups)
+        writer.u32(problem.depthwise ? 1 : problem.inputChannels / groups / width).u32(problem.outputChannels / groups)
         writer.u32(quadsOf(problem) / groups).u32(quadsOf(problem))
         writer
           .u32(weightStrides.group / 4)
           .u32(weightStrides.tap / 4)
           .u32(weightStrides.channel / 4)
-        writer.u32(tiles.count)
+        writer
+          .u32(tiles.count)
+          .u32(problem.inputFirst / width)
+          .u32(problem.outputFirst)
       },
       workgroups(problem, capabilities) {
         const [channelLanes, voxelLanes] = lanesOf(problem, capabilities)
         return Math.ceil(quadsOf(problem) / channelLanes) * Math.ceil(tilesOf(problem).count / voxelLanes)
       },
-    },
-  ],
-})
-
-/** The gradient of a weight `[coarse channels, kernel, fine channels / groups]` (see gather-weight-gradient.wgsl). */
-export interface GatherWeightGradientProblem {
-  readonly batch: number
-  readonly fine: Triple
-  readonly coarse: Triple
-  readonly kernel: Triple
-  readonly stride: Triple
-  readonly padding: Triple
-  readonly dilation: Triple
-  readonly groups: number
-  readonly fineChannels: number
-  readonly coarseChannels: number
-  readonly fineType: DType
-  readonly coarseType: DType
-  readonly parts: number
-}
-
-/** Coarse channels per invocation. */
-const blockOf = ({ coarseChannels, groups }: GatherWeightGradientProblem) =>
-  Math.min(16, powerOfTwoFrom(coarseChannels / groups))
-
-const columnsOf = ({ kernel, fineChannels, groups }: GatherWeightGradientProblem) =>
-  (volumeOf(kernel) * fineChannels) / groups / widthOf(fineChannels / groups)
-
-const columnLanes = (problem: GatherWeightGradientProblem, { software }: Capabilities) =>
-  software ? 8 * Math.ceil(Math.min(32, columnsOf(problem)) / 8) : 64
-
-const blocksOf = (problem: GatherWeightGradientProblem) =>
-  problem.groups * Math.ceil(problem.coarseChannels / problem.groups / blockOf(problem))
-
-/** Workgroups that keep a large GPU busy. */
-const enoughWorkgroups = 1024
-/** Bytes that partial results may take. */
-const partialBytes = 2 ** 26
-
-/** Parts into which the coarse lines are cut. */
-export function weightGradientParts(problem: Omit<GatherWeightGradientProblem, 'parts'>): number {
-  const whole = { ...problem, parts: 1 }
-  const lines = problem.batch * problem.coarse[0] * problem.coarse[1]
-  const weightBytes = (4 * problem.coarseChannels * volumeOf(problem.kernel) * problem.fineChannels) / problem.groups
-  const wanted = Math.ceil(enoughWorkgroups / (blocksOf(whole) * Math.ceil(columnsOf(whole) / 64)))
-  return Math.max(1, Math.min(wanted, lines, Math.floor(partialBytes / weightBytes)))
-}
-
-/** Inputs coarse and fine; output the gradient by parts. */
-export const gatherWeightGradientKernel = defineKernel<GatherWeightGradientProblem>({
-  name: 'convolve3dWeightGradient',
-  variants: [
-    {
-      name: 'portable',
-      wgsl: weightGradientWgsl,
-      specialize(problem, capabilities) {
-        const fineWidth = widthOf(problem.fineChannels / problem.groups)
-        const coarseWidth = widthOf(problem.coarseChannels / problem.groups)
-        return {
-          types: {
-            Fine: element(problem.fineType, fineWidth),
-            Value: element('f32', fineWidth),
-            Coarse: element(problem.coarseType, coarseWidth),
-            CoarseValue: element('f32', coarseWidth),
-          },
-          constants: {
-            COARSE_WIDTH: coarseWidth,
-            BLOCK: blockOf(problem),
-            LANES: columnLanes(problem, capabilities),
-          },
-          code: component(coarseWidth),
-        }
-      },
-      parameters(writer, problem) {
-        const { batch, fine, coarse, kernel, stride, padding, dilation, groups, parts } = problem
-        const width = widthOf(problem.fineChannels / groups)
-        writer.vectors(fine, 4).vectors(coarse, 4).vectors(kernel, 4)
-        writer.signedVectors(stride, 4).signedVectors(dilation, 4).signedVectors(padding, 4)
-        writer.u32(batch * coarse[0] * coarse[1]).u32(parts)
-        writer.u32(problem.fineChannels / width).u32(problem.coarseChannels)
-        writer.u32(problem.fineChannels / groups / width).u32(problem.coarseChannels / groups)
-        writer
-          .u32(blocksOf(problem) / groups)
-          .u32(blocksOf(problem))
-          .u32(columnsOf(problem))
-      },
-      workgroups: (problem, capabilities) =>
-        Math.ceil(columnsOf(problem) / columnLanes(problem, capabilities)) * blocksOf(problem) * problem.parts,
     },
   ],
 })

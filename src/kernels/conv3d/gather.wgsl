@@ -6,6 +6,9 @@
 // offset = -padding, divide = 1; a transposed convolution, which is a convolution's gradient by its input, has
 // multiply = 1, step = -dilation, offset = padding, divide = stride.
 //
+// Depthwise, the sum is over taps alone: a quad of output channels reads the same quad of x (PER_QUAD Values of it), and its
+// terms are products of 4-vectors instead of a number and a 4-vector.
+//
 // Layouts: x [N, D, H, W, C], y [N, D, H, W, C'] with any numbers of channels; weight in 4-vectors of output channels
 // ("quads", zero-padded) with the strides of Params, so that both PyTorch layouts and packed ones fit.
 //
@@ -34,6 +37,8 @@ struct Params {
   weightTap: u32,
   weightChannel: u32,
   tiles: u32,         // of voxels, in all
+  inputFirst: u32,    // where x begins in its binding, in Values
+  outputFirst: u32,   // where y does, in numbers
 }
 
 @group(0) @binding(0) var<storage, read> input: array<Input>;
@@ -88,7 +93,8 @@ fn main(
 
   var sums: array<vec4f, VOXELS>;
   let weightBase = channelGroup * params.weightGroup + groupQuad;
-  let channelBase = channelGroup * params.groupInput;
+  let channelBase = channelGroup * params.groupInput + PER_QUAD * groupQuad;
+  let left = params.groupOutput - 1u - 4u * groupQuad;
   let apart = params.multiply.z;
   for (var kd = 0u; kd < params.kernel.x; kd++) {
     let d = position(od, kd, 0u);
@@ -117,7 +123,7 @@ fn main(
         var at: array<u32, VOXELS>;
         for (var v = 0u; v < VOXELS; v++) {
           let inside = clamp(i32(v), low, high - 1);
-          at[v] = (row + u32(w + inside * apart)) * params.inputChannels + channelBase;
+          at[v] = params.inputFirst + (row + u32(w + inside * apart)) * params.inputChannels + channelBase;
         }
         let tap = (kd * params.kernel.y + kh) * params.kernel.z + kw;
         let weights = weightBase + tap * params.weightTap;
@@ -125,10 +131,10 @@ fn main(
           var values: array<Value, VOXELS>;
           for (var v = 0u; v < VOXELS; v++) {
             let inside = i32(v) >= low && i32(v) < high;
-            values[v] = select(Value(), Value(input[at[v] + c]), inside);
+            values[v] = select(Value(), valueAt(at[v] + c, left), inside);
           }
-          for (var i = 0u; i < WIDTH; i++) {
-            let factor = vec4f(weight[weights + (c * WIDTH + i) * params.weightChannel]);
+          for (var i = 0u; i < TERMS; i++) {
+            let factor = vec4f(weight[weights + (c * TERMS + i) * params.weightChannel]);
             for (var v = 0u; v < VOXELS; v++) {
               sums[v] += component(values[v], i) * factor;
             }
@@ -149,7 +155,7 @@ fn main(
           if (HAS_BIAS) {
             value += f32(bias[channel + i]);
           }
-          y[(line + voxel) * params.outputChannels + channel + i] = Output(activate(value));
+          y[params.outputFirst + (line + voxel) * params.outputChannels + channel + i] = Output(activate(value));
         }
       }
     }

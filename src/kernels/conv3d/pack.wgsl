@@ -1,4 +1,4 @@
-// Weights as convolve.wgsl wants them: packed[group, tap, c, o] with the output channels o of a group padded by zeros to
+// Weights as gather.wgsl wants them: packed[group, tap, c, o] with the output channels o of a group padded by zeros to
 // a multiple of 4, from weight[first, tap, last], where either the first or the last axis holds the output channels.
 //
 // One invocation makes one element. Weights are small beside the volumes they are applied to.

@@ -1,18 +1,20 @@
 /** Windows times a weight: convolutions of both directions as matrix products, bias and activation with them. */
-import type { DType } from '../../engine/dtype.js'
+import { bytesPerElement, type DType } from '../../engine/dtype.js'
 import { type Activation, activationCode } from '../elementwise/activation.js'
 import { defineGemm, type GemmClient } from '../gemm/index.js'
 import biasWgsl from './bias.wgsl'
+import type { Triple } from './geometry.js'
 import productWgsl from './product.wgsl'
-import { skeletons } from './skeletons.js'
+import { type ConvolutionShape, skeletons } from './skeletons.js'
 import { bindingOf, readerOf, type StoredTensor, writerOf } from './storage.js'
 import storeWgsl from './store.wgsl'
+import storePatchesWgsl from './store-patches.wgsl'
 import weightColumnsWgsl from './weight-columns.wgsl'
 import weightColumnsRaggedWgsl from './weight-columns-ragged.wgsl'
 import weightColumnsWholeWgsl from './weight-columns-whole.wgsl'
 import weightRowsRaggedWgsl from './weight-rows-ragged.wgsl'
 import weightRowsWholeWgsl from './weight-rows-whole.wgsl'
-import { type Windows, windowCount, windowKey, windowSize, windowSource, writeWindows } from './windows.js'
+import { volumeBytes, type Windows, windowCount, windowKey, windowSize, windowSource, writeWindows } from './windows.js'
 
 type FloatType = 'f32' | 'f16'
 
@@ -28,6 +30,14 @@ export type WeightLayout =
       readonly nextTap: readonly [number, number, number]
     }
 
+/** Outputs of a window that are the voxels of a patch times its channels. */
+export interface Patch {
+  readonly extents: Triple
+  readonly channels: number
+  /** Element strides of y along D and H. */
+  readonly strides: readonly [number, number]
+}
+
 /** `y[window's voxel, output] = activate(bias + sum of window times weight)` */
 export interface ProductProblem {
   readonly windows: Windows
@@ -36,6 +46,8 @@ export interface ProductProblem {
   readonly weight: WeightLayout
   /** Where the windows' results lie in y: the first one, and element strides along N, D, H, W of the grid. */
   readonly target: { readonly first: number; readonly strides: readonly [number, number, number, number] }
+  /** If every window's outputs are spread over a patch of y instead. */
+  readonly patch?: Patch | undefined
   readonly weightType: DType
   readonly outputType: DType
   readonly biasType: DType | undefined
@@ -54,8 +66,12 @@ function isLinear({ windows, outputs, target }: ProductProblem): boolean {
   return w === channels && follows(h, w, width) && follows(d, h, height) && follows(n, d, windows.grid[0])
 }
 
-const isWholeTarget = ({ outputs, target }: ProductProblem): boolean =>
-  [outputs, target.first, ...target.strides].every((n) => n % 4 === 0)
+const lineOf = ({ extents, channels }: Patch): number => extents[2] * channels
+
+const isWholeTarget = ({ outputs, target, patch }: ProductProblem): boolean =>
+  [outputs, target.first, ...target.strides, ...(patch ? [lineOf(patch), ...patch.strides] : [])].every(
+    (n) => n % 4 === 0,
+  )
 
 function weightReaders(problem: ProductProblem, weight: StoredTensor): string {
   if (problem.weight.order === 'rows') return weight.whole ? weightRowsWholeWgsl : weightRowsRaggedWgsl
@@ -64,17 +80,21 @@ function weightReaders(problem: ProductProblem, weight: StoredTensor): string {
 
 const client: GemmClient<ProductProblem> = {
   name: 'convolution',
-  shape: ({ windows, outputs, weight, weightType }) => ({
-    m: windowCount(windows),
-    n: outputs,
-    k: windowSize(windows),
-    batch: windows.groups,
-    a: { vectors: 'inner', dtype: windows.volume.dtype as FloatType },
-    b: { vectors: weight.order === 'rows' ? 'inner' : 'outer', dtype: weightType as FloatType },
-  }),
+  shape({ windows, outputs, weight, weightType, outputType }): ConvolutionShape {
+    const [m, n, k] = [windowCount(windows), outputs, windowSize(windows)]
+    const { groups, volume, batch } = windows
+    return {
+      ...{ m, n, k, batch: groups },
+      a: { vectors: 'inner', dtype: volume.dtype as FloatType },
+      b: { vectors: weight.order === 'rows' ? 'inner' : 'outer', dtype: weightType as FloatType },
+      tensorBytes:
+        volumeBytes(volume, batch) + groups * n * (k * bytesPerElement(weightType) + m * bytesPerElement(outputType)),
+    }
+  },
   key(problem) {
     const { windows, weight, weightType, outputType, biasType, activation } = problem
-    const layout = [weight.order, isWholeWeight(problem), isWholeTarget(problem), isLinear(problem)]
+    const target = problem.patch ? 'patch' : isLinear(problem)
+    const layout = [weight.order, isWholeWeight(problem), isWholeTarget(problem), target]
     const finish = [biasType, activation?.name, activation?.slope]
     return [windowKey(windows), weightType, outputType, ...layout, ...finish].join('|')
   },
@@ -85,7 +105,7 @@ const client: GemmClient<ProductProblem> = {
     const y = { name: 'y', dtype: problem.outputType, whole: isWholeTarget(problem) }
     const bias = biasType && { name: 'bias', dtype: biasType, whole: false }
     return {
-      constants: { ...constants, LINEAR: isLinear(problem) },
+      constants: { ...constants, LINEAR: isLinear(problem), WHOLE_PATCHES: y.whole },
       types: { ...types, YType: problem.outputType, BiasType: biasType ?? 'f32' },
       inputs: [volume, weight, ...(bias ? [bias] : [])].map((tensor) => bindingOf(tensor)),
       outputs: [bindingOf(y, true)],
@@ -95,21 +115,22 @@ const client: GemmClient<ProductProblem> = {
         activationCode(activation),
         bias ? readerOf(bias) + biasWgsl : 'fn biasAt(channel: u32, count: u32) -> vec4f { return vec4f(); }',
         writerOf(y),
-        storeWgsl,
+        problem.patch ? storePatchesWgsl : storeWgsl,
       ].join('\n'),
     }
   },
-  parameters(writer, { windows, outputs, weight, target }) {
+  parameters(writer, { windows, outputs, weight, target, patch }) {
     writeWindows(writer, windows)
     writer
       .vectors(target.strides, 4)
       .u32(target.first)
-      .u32(windows.groups * outputs)
+      .u32(patch ? patch.channels : windows.groups * outputs)
     if (weight.order === 'rows') return
     writer
       .u32(weight.allTaps * outputs)
       .u32(weight.firstTap)
       .vectors(weight.nextTap, 4)
+    if (patch) writer.vectors([lineOf(patch), patch.extents[1], ...patch.strides], 4)
   },
 }
 

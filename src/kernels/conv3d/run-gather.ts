@@ -1,25 +1,21 @@
 /** Records the kernels for what makes no matrix product: groups of few channels, and strides with very many phases. */
-import type { DType } from '../../engine/dtype.js'
-import type { Shape } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { runReduce } from '../reduce/kernel.js'
-import {
-  gatherKernel,
-  gatherWeightGradientKernel,
-  packedShape,
-  packKernel,
-  type WeightStrides,
-  weightGradientParts,
-} from './gather.js'
+import { gatherKernel, packedShape, packKernel, type WeightStrides } from './gather.js'
+import { gatherWeightGradientKernel, weightGradientParts } from './gather-weight-gradient.js'
 import { type ConvolutionGeometry, volumeOf } from './geometry.js'
-import type { ConvolveCall, RunContext } from './run.js'
+import type { ConvolveCall, RunContext, WeightSpec } from './run.js'
+import type { Slab } from './slabs.js'
 
 export function runGather(context: RunContext, call: ConvolveCall): void {
   const { direction, geometry, x, weight, bias, activation, y } = call
   const { batch, fine, coarse, kernel, stride, paddingBefore, dilation, groups, fineChannels, coarseChannels } =
     geometry
   const down = direction === 'convolve'
-  const [packed, weightStrides] = packWeight(context, weight, geometry, down)
+  const depthwise = groups > 1 && groups === fineChannels && groups === coarseChannels
+  const [packed, weightStrides] = depthwise
+    ? packWeight(context, weight, { ...geometry, groups: 1, fineChannels: 1 }, true)
+    : packWeight(context, weight, geometry, down)
   context.run({
     kernel: gatherKernel,
     problem: {
@@ -31,7 +27,10 @@ export function runGather(context: RunContext, call: ConvolveCall): void {
       stride,
       padding: paddingBefore,
       dilation,
-      groups,
+      groups: depthwise ? 1 : groups,
+      depthwise,
+      inputFirst: x.first,
+      outputFirst: y.first,
       inputChannels: down ? fineChannels : coarseChannels,
       outputChannels: down ? coarseChannels : fineChannels,
       weightStrides,
@@ -41,8 +40,8 @@ export function runGather(context: RunContext, call: ConvolveCall): void {
       biasType: bias?.dtype,
       activation,
     },
-    inputs: [x, packed, bias ?? x],
-    outputs: [y],
+    inputs: [x.binding, packed, bias ?? x.binding],
+    outputs: [y.binding],
   })
 }
 
@@ -73,10 +72,8 @@ function packWeight(
 /** The gradient of a weight `[coarse channels, kernel, fine channels / groups]`. */
 export function runGatherWeightGradient(
   context: RunContext,
-  geometry: ConvolutionGeometry,
-  coarse: Tensor,
-  fine: Tensor,
-  { shape, dtype }: { readonly shape: Shape; readonly dtype: DType },
+  { geometry, fine, coarse }: Slab,
+  { shape, dtype }: WeightSpec,
 ): Tensor {
   const problem = {
     batch: geometry.batch,
@@ -87,17 +84,19 @@ export function runGatherWeightGradient(
     padding: geometry.paddingBefore,
     dilation: geometry.dilation,
     groups: geometry.groups,
+    fineFirst: fine.first,
+    coarseFirst: coarse.first,
     fineChannels: geometry.fineChannels,
     coarseChannels: geometry.coarseChannels,
     fineType: fine.dtype,
     coarseType: coarse.dtype,
   }
   const parts = weightGradientParts(problem)
-  const partial = context.empty([parts, ...shape])
+  const partial = context.empty([parts, ...shape], 'f32')
   context.run({
     kernel: gatherWeightGradientKernel,
     problem: { ...problem, parts },
-    inputs: [coarse, fine],
+    inputs: [coarse.binding, fine.binding],
     outputs: [partial],
   })
   return runReduce(context, partial, { mode: 'sum', axes: [0], dtype, outputShape: shape })

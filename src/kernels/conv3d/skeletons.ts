@@ -45,4 +45,33 @@ const portableSmall: GemmSkeleton = {
   supports: ({ software }, { m, n, k, batch }) => software && 2 * m * n * k * batch < smallFlops,
 }
 
-export const skeletons: readonly GemmSkeleton[] = [portableSmall, rowLanes(8), rowLanes(4), ...general]
+/** What the skeletons are told of a convolution beyond its product. */
+export interface ConvolutionShape extends GemmShape {
+  /** Of everything it reads and writes. */
+  readonly tensorBytes: number
+}
+
+/** Of the tensors' bytes, what partial sums may take. */
+const partialShare = 1 / 8
+
+const partBytes = ({ m, n, batch }: GemmShape) => 16 * batch * m * Math.ceil(n / 4)
+
+/** Cuts k into no more parts than memory is spared for. */
+function sparing(skeleton: GemmSkeleton): GemmSkeleton {
+  if (!skeleton.split) return skeleton
+  const split = (shape: GemmShape): GemmSplit => {
+    const wanted = skeleton.split!(shape)
+    const { tensorBytes } = shape as ConvolutionShape
+    const affordable = Math.floor((partialShare * tensorBytes) / partBytes(shape))
+    if (wanted.parts <= affordable) return wanted
+    if (affordable <= 1) return { parts: 1, depth: shape.k }
+    const depth = wanted.depth * Math.ceil(wanted.parts / affordable)
+    return { parts: Math.ceil(shape.k / depth), depth }
+  }
+  if (!skeleton.name.endsWith('-split')) return { ...skeleton, split }
+  const supports: GemmSkeleton['supports'] = (capabilities, shape) =>
+    (skeleton.supports?.(capabilities, shape) ?? true) && split(shape).parts > 1
+  return { ...skeleton, split, supports }
+}
+
+export const skeletons: readonly GemmSkeleton[] = [portableSmall, rowLanes(8), rowLanes(4), ...general].map(sparing)

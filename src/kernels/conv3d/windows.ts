@@ -1,5 +1,5 @@
 /** Windows of a volume as an operand of a matrix product: see windows.wgsl. */
-import type { DType } from '../../engine/dtype.js'
+import { bytesPerElement, type DType } from '../../engine/dtype.js'
 import type { ParameterWriter } from '../../engine/parameters.js'
 import { type Triple, volumeOf } from './geometry.js'
 import readRaggedWgsl from './read-ragged.wgsl'
@@ -30,6 +30,10 @@ export interface Windows {
   /** Elements that a tap takes. */
   readonly run: number
 }
+
+/** Of all images, read or not. */
+export const volumeBytes = ({ extents, channels, dtype }: VolumeView, batch: number): number =>
+  batch * volumeOf(extents) * channels * bytesPerElement(dtype)
 
 export const windowCount = ({ batch, grid }: Windows): number => batch * volumeOf(grid)
 export const windowSize = ({ taps, run }: Windows): number => volumeOf(taps) * run

@@ -20,6 +20,7 @@ struct Params {
   weightRow: u32,       // elements of the weight from one channel that is summed over to the next
   weightTap: u32,       // first tap
   weightTaps: vec4<u32>, // from tap to tap along D, H, W
+  spread: vec4<u32>,    // of a result that is spread: elements of a line, lines of a slice; strides of slices and of lines
 }
 
 @group(1) @binding(0) var<uniform> params: Params;
