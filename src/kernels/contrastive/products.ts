@@ -1,6 +1,6 @@
 /** The three products of a block of logits, by the skeletons of kernels/gemm. */
 import type { DType } from '../../engine/dtype.js'
-import { defineGemm, forOperand, type GemmClient, type GemmOperand, type GemmShape, skeletons } from '../gemm/index.js'
+import { defineGemm, forOperand, type GemmClient, type GemmOperand, type GemmShape, type GemmSkeleton, skeletons } from '../gemm/index.js'
 import { strideOf, widthOf } from './problem.js'
 import raggedWgsl from './ragged.wgsl'
 import storeGradientWgsl from './store-gradient.wgsl'
@@ -43,6 +43,13 @@ struct Params {
 }
 @group(1) @binding(0) var<uniform> params: Params;`
 
+/** For small products: soon compiled, where the others take seconds on a software adapter. */
+const small: GemmSkeleton = {
+  ...skeletons.at(-1)!,
+  name: 'small',
+  supports: (_, { m, n, k }) => m * n * k <= 2 ** 18,
+}
+
 const stored = (dtype: DType, isWhole: boolean) => (isWhole ? `vec4<${dtype}>` : dtype)
 
 const reader = (letter: 'A' | 'B', isWhole: boolean) => forOperand(isWhole ? wholeWgsl : raggedWgsl, letter)
@@ -83,7 +90,7 @@ const logitClient: GemmClient<LogitProblem> = {
 }
 
 /** Inputs images, texts, (scale) or (scale, shift), and, if they are normalised, their inverse lengths; output a block of logits. */
-export const logitKernel = defineGemm(logitClient, skeletons)
+export const logitKernel = defineGemm(logitClient, [small, ...skeletons])
 
 function gradientShape({ rows, columns, features, of, dtype }: GradientProblem): GemmShape {
   const [m, k] = of === 'image' ? [rows, columns] : [columns, rows]
@@ -119,4 +126,4 @@ const gradientClient: GemmClient<GradientProblem> = {
 }
 
 /** Inputs a block of logit-gradient.wgsl and embeddings; output rows of the other embeddings' gradient. */
-export const gradientKernel = defineGemm(gradientClient, skeletons)
+export const gradientKernel = defineGemm(gradientClient, [small, ...skeletons])

@@ -1,4 +1,5 @@
 /** The walk over all pairs in blocks: the only place where logits are, a few megabytes at a time. */
+import type { Capabilities } from '../../engine/capabilities.js'
 import { bytesPerElement } from '../../engine/dtype.js'
 import type { TensorWindow } from '../../engine/kernel.js'
 import type { BackwardContext } from '../../engine/op.js'
@@ -25,21 +26,21 @@ export interface Pairs {
 /** Rows of a block start at multiples of this many, so that windows of any type start at multiples of 256 bytes. */
 const alignment = 128
 /**
- * Images and texts in a block: enough of both that the products run at their full rate and a gradient in memory is
- * added to rarely, few enough that a block stays in a large cache (8 MiB) and is a small part of all pairs.
+ * Images and texts in a block. As many of the one as of the other, since either is the depth of a product whose results
+ * are added to a gradient in memory; a quarter of a batch makes a block a sixteenth of all pairs.
  */
-const mostRows = 256
-const mostColumns = 8192
+const mostEdge = ({ software }: Capabilities) => (software ? Number(process.env.EDGE ?? 1024) : 2048)
+const edgesOfBatch = 4
 
 const aligned = (count: number) => Math.ceil(count / alignment) * alignment
 
 /** Blocks of a problem, texts walked within images. */
-function blocksOf(options: ContrastiveOptions, { image, text }: Pairs, maxBindingBytes: number): BlockProblem[] {
+function blocksOf(options: ContrastiveOptions, { image, text }: Pairs, capabilities: Capabilities): BlockProblem[] {
   const [images, features] = image.shape as [number, number]
   const texts = text.shape[0]!
-  const bindable = Math.floor(maxBindingBytes / (4 * features) / alignment) * alignment
-  const rows = Math.min(mostRows, aligned(images / 16))
-  const columns = Math.max(alignment, Math.min(mostColumns, bindable))
+  const bindable = Math.floor(capabilities.maxBindingBytes / (4 * features) / alignment) * alignment
+  const most = Math.max(alignment, Math.min(mostEdge(capabilities), bindable))
+  const [rows, columns] = [images, texts].map((count) => Math.min(most, aligned(count / edgesOfBatch))) as [number, number]
   const blocks: BlockProblem[] = []
   for (let firstImage = 0; firstImage < images; firstImage += rows) {
     for (let firstText = 0; firstText < texts; firstText += columns) {
@@ -73,7 +74,7 @@ function walk(
   use: (block: BlockProblem, logits: Tensor) => void,
 ): void {
   const { image, text, factors } = pairs
-  const blocks = blocksOf(options, pairs, context.device.capabilities.maxBindingBytes)
+  const blocks = blocksOf(options, pairs, context.device.capabilities)
   const [first] = blocks
   if (!first) return
   // The first block is as large as any.
