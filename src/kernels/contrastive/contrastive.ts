@@ -149,7 +149,12 @@ export const contrastiveOp = defineOp<ContrastiveOptions>({
       ...(needsText ? ['text' as const] : []),
     ]
     const given = concat([parts.scale.alias([1]), dy!.alias([1])], 0)
-    const made = runGradients(context, options, { pairs: pairsOf(inputs, options, inverses), given, coefficients, wanted })
+    const made = runGradients(context, options, {
+      pairs: pairsOf(inputs, options, inverses),
+      given,
+      coefficients,
+      wanted,
+    })
     const stored = (side: Side, index: number) => made[side] && cast(made[side].gradient, context.inputs[index]!.dtype)
     // Every logit is linear in the scale.
     const ofScale = needsScale ? div(sum(made.image!.products), parts.scale.alias([])) : undefined

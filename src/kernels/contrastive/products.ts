@@ -1,6 +1,14 @@
 /** The three products of a block of logits, by the skeletons of kernels/gemm. */
 import type { DType } from '../../engine/dtype.js'
-import { defineGemm, forOperand, type GemmClient, type GemmOperand, type GemmShape, type GemmSkeleton, skeletons } from '../gemm/index.js'
+import {
+  defineGemm,
+  forOperand,
+  type GemmClient,
+  type GemmOperand,
+  type GemmShape,
+  type GemmSkeleton,
+  skeletons,
+} from '../gemm/index.js'
 import { strideOf, widthOf } from './problem.js'
 import raggedWgsl from './ragged.wgsl'
 import storeGradientWgsl from './store-gradient.wgsl'

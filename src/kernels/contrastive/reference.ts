@@ -67,7 +67,9 @@ export function contrastiveReference(arrays: ContrastiveArrays, options: Contras
 
 function unitRows({ data, shape }: ReferenceArray): ReferenceArray {
   const features = shape[1]!
-  const lengths = Array.from({ length: shape[0]! }, (_, i) => Math.hypot(...data.subarray(i * features, (i + 1) * features)))
+  const lengths = Array.from({ length: shape[0]! }, (_, i) =>
+    Math.hypot(...data.subarray(i * features, (i + 1) * features)),
+  )
   return { data: data.map((value, i) => value / Math.max(lengths[Math.floor(i / features)]!, 1e-12)), shape }
 }
 

@@ -29,7 +29,7 @@ const alignment = 128
  * Images and texts in a block. As many of the one as of the other, since either is the depth of a product whose results
  * are added to a gradient in memory; a quarter of a batch makes a block a sixteenth of all pairs.
  */
-const mostEdge = ({ software }: Capabilities) => (software ? Number(process.env.EDGE ?? 1024) : 2048)
+const mostEdge = ({ software }: Capabilities) => (software ? 1024 : 2048)
 const edgesOfBatch = 4
 
 const aligned = (count: number) => Math.ceil(count / alignment) * alignment
@@ -40,7 +40,10 @@ function blocksOf(options: ContrastiveOptions, { image, text }: Pairs, capabilit
   const texts = text.shape[0]!
   const bindable = Math.floor(capabilities.maxBindingBytes / (4 * features) / alignment) * alignment
   const most = Math.max(alignment, Math.min(mostEdge(capabilities), bindable))
-  const [rows, columns] = [images, texts].map((count) => Math.min(most, aligned(count / edgesOfBatch))) as [number, number]
+  const [rows, columns] = [images, texts].map((count) => Math.min(most, aligned(count / edgesOfBatch))) as [
+    number,
+    number,
+  ]
   const blocks: BlockProblem[] = []
   for (let firstImage = 0; firstImage < images; firstImage += rows) {
     for (let firstText = 0; firstText < texts; firstText += columns) {
@@ -185,4 +188,3 @@ function finishGradient(
     outputs: [gradient, products],
   })
 }
-
