@@ -214,8 +214,8 @@ export interface AttentionOptions {
   /** Default -100. */
   readonly segmentPenalty?: number | undefined
   /**
-   * Rotary positions of queries and keys, as the operation `rope3d` would turn them, applied as they are read: `[T, 2 hd]`
-   * or `[B, T, 2 hd]` for self-attention, or two tables. No gradient.
+   * Rotary positions of queries and keys, as the operation `rope3d` would turn them: `[T, 2 hd]` or `[B, T, 2 hd]` for
+   * self-attention, or two tables. Applied as they are read on GPUs, beforehand on software adapters. No gradient.
    */
   readonly rope?: Tensor | AttentionRope | undefined
   /** Zeroes weights with probability `p`, after the softmax, and scales the others by 1 / (1 - p). */
@@ -243,8 +243,9 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
     throw new NotSupportedError('attention: takes one of keyPaddingMask, keyLengths and segments, not several')
   }
   const headDim = q.shape.at(-1) || 1
-  if (rope && vectorWidth(headDim) === 1) {
-    // Pairs of features must not be torn apart by the kernels' vectors; such heads are small, and turned beforehand.
+  if (rope && (q.device.capabilities.software || vectorWidth(headDim) === 1)) {
+    // Beforehand: every tile of queries turns all keys again when they are read, which a CPU feels; and pairs of features must not
+    // be torn apart by vectors of other heads' features.
     const { queries, keys } = 'queries' in rope ? rope : { queries: rope, keys: rope }
     return scope(() => attention(rope3d(q, queries), rope3d(k, keys), v, { ...options, rope: undefined }))
   }

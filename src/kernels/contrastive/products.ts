@@ -55,7 +55,7 @@ struct Params {
 const small: GemmSkeleton = {
   ...skeletons.at(-1)!,
   name: 'small',
-  supports: (_, { m, n, k }) => m * n * k <= 2 ** 18,
+  supports: ({ software }, { m, n, k }) => software && m * n * k <= 2 ** 18,
 }
 
 const stored = (dtype: DType, isWhole: boolean) => (isWhole ? `vec4<${dtype}>` : dtype)
@@ -134,4 +134,8 @@ const gradientClient: GemmClient<GradientProblem> = {
 }
 
 /** Inputs a block of logit-gradient.wgsl and embeddings; output rows of the other embeddings' gradient. */
-export const gradientKernel = defineGemm(gradientClient, [small, ...skeletons])
+export const gradientKernel = defineGemm(gradientClient, [
+  small,
+  // The block is f32, which subgroup matrices hardly speed up where they take it at all.
+  ...skeletons.filter(({ family }) => family !== 'matrix'),
+])
