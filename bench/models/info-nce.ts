@@ -4,13 +4,13 @@ import { composedInfoNce, infoNCE } from '../../src/kernels/contrastive/index.js
 import type { BenchModel, ModelCase, PreparedModel } from '../model.js'
 import { roundTo, uniform } from '../values.js'
 
-const features = 768
 const temperature = 0.07
 /** Above this many pairs the loss is compared with its expectation. */
 const exactPairs = 256
 
 /** The symmetric loss in float64. */
 function exactLoss(images: Float32Array, texts: Float32Array, pairs: number): number {
+  const features = images.length / pairs
   const [left, right] = [unitRows(images, pairs), unitRows(texts, pairs)]
   const rowSums = new Float64Array(pairs)
   const columnSums = new Float64Array(pairs)
@@ -34,6 +34,7 @@ function exactLoss(images: Float32Array, texts: Float32Array, pairs: number): nu
 /** Rows scaled to length 1. */
 function unitRows(values: Float32Array, rows: number): Float64Array {
   const result = Float64Array.from(values)
+  const features = values.length / rows
   for (let i = 0; i < rows; i++) {
     const row = result.subarray(i * features, (i + 1) * features)
     const length = Math.hypot(...row)
@@ -43,9 +44,15 @@ function unitRows(values: Float32Array, rows: number): Float64Array {
 }
 
 /** Its mean for independent directions: logits are then normal, and log-sum-exp adds half their variance. */
-const expectedLoss = (pairs: number): number => Math.log(pairs) + 1 / (2 * features * temperature ** 2)
+const expectedLoss = (pairs: number, features: number): number =>
+  Math.log(pairs) + 1 / (2 * features * temperature ** 2)
 
-async function prepare(device: Device, dtype: 'f32' | 'f16', pairs: number, composed: boolean): Promise<PreparedModel> {
+async function prepare(
+  device: Device,
+  dtype: 'f32' | 'f16',
+  [pairs, features]: readonly [number, number],
+  composed: boolean,
+): Promise<PreparedModel> {
   const values = [1, 2].map((seed) => roundTo(dtype, uniform(pairs * features, seed)))
   const [images, texts] = values.map((list) => tensor(device, list, [pairs, features], { dtype, requiresGrad: true }))
   const loss = () =>
@@ -57,7 +64,7 @@ async function prepare(device: Device, dtype: 'f32' | 'f16', pairs: number, comp
       const found = await result.item()
       result.dispose()
       const exact = pairs <= exactPairs
-      const wanted = exact ? exactLoss(values[0]!, values[1]!, pairs) : expectedLoss(pairs)
+      const wanted = exact ? exactLoss(values[0]!, values[1]!, pairs) : expectedLoss(pairs, features)
       const error = Number.isNaN(found) ? Number.POSITIVE_INFINITY : Math.abs(found - wanted) / wanted
       const tolerance = dtype === 'f16' || !exact ? 2e-2 : 1e-5
       const against = exact ? 'the loss in float64' : 'the expected loss of random directions, 2 %'
@@ -70,28 +77,39 @@ async function prepare(device: Device, dtype: 'f32' | 'f16', pairs: number, comp
   }
 }
 
-function pairsCase(pairs: number, size: { quick: boolean; software: boolean }, composed = false): ModelCase {
+interface Choice {
+  readonly pairs: number
+  readonly features: number
+  readonly quick?: boolean
+  readonly software?: boolean
+  readonly composed?: boolean
+}
+
+function pairsCase({ pairs, features, quick = false, software = false, composed = false }: Choice): ModelCase {
   return {
-    name: `loss and gradients, ${pairs} pairs${composed ? ', composed of operations' : ''}`,
+    name: `loss and gradients, ${pairs} pairs of ${features}${composed ? ', composed of operations' : ''}`,
     shape: [
       [pairs, features],
       [pairs, features],
     ],
     options: { temperature },
-    ...size,
+    quick,
+    software,
     // One product forward and two backward; embeddings read, their gradients written.
     work: { flops: 6 * pairs * pairs * features, bytes: 16 * pairs * features },
-    prepare: (device, dtype) => prepare(device, dtype, pairs, composed),
+    prepare: (device, dtype) => prepare(device, dtype, [pairs, features], composed),
   }
 }
 
 export const model: BenchModel = {
   name: 'infoNCE',
   cases: [
-    pairsCase(256, { quick: true, software: true }),
-    pairsCase(1024, { quick: false, software: true }),
-    pairsCase(1024, { quick: false, software: true }, true),
-    pairsCase(4096, { quick: false, software: false }, true),
-    ...[4096, 16384, 32768].map((pairs) => pairsCase(pairs, { quick: false, software: false })),
+    pairsCase({ pairs: 256, features: 768, quick: true, software: true }),
+    pairsCase({ pairs: 1024, features: 768, software: true }),
+    pairsCase({ pairs: 1024, features: 768, software: true, composed: true }),
+    pairsCase({ pairs: 4096, features: 512, software: true }),
+    pairsCase({ pairs: 4096, features: 512, software: true, composed: true }),
+    pairsCase({ pairs: 16384, features: 768 }),
+    pairsCase({ pairs: 32768, features: 768 }),
   ],
 }

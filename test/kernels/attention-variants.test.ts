@@ -182,6 +182,25 @@ it('f16', async () => {
   if (device.capabilities.f16) await agree(problemOf({ ...plain, bias: 'head', label: 'mask' }), ['window'], 'f16')
 })
 
+describe('subgroup matrices', () => {
+  const matrices = ['matrix-8x8x8']
+  const isListed = device.capabilities.subgroupMatrixConfigs.some(
+    ({ m, n, k, componentType, resultComponentType }) =>
+      m === 8 && n === 8 && k === 8 && componentType === 'f16' && resultComponentType === 'f32',
+  )
+  const cases: Record<string, Partial<Choice>> = {
+    'several tiles, padded features': { queries: 70, keys: 75, headDim: 12 },
+    'causal, lengths and bias': { queries: 40, keys: 40, causal: true, label: 'lengths', bias: 'head' },
+    'dropout, segments and rotary positions': { queries: 37, label: 'segments', rope: true, dropout: true },
+    'a head of 64': { batch: 1, heads: 1, queries: 5, keys: 35, headDim: 64 },
+  }
+  for (const [name, choice] of Object.entries(cases)) {
+    it.runIf(isListed)(name, async () => {
+      expect(await agree(problemOf({ ...plain, ...choice }), matrices, 'f16')).toBe(3)
+    })
+  }
+})
+
 it('random shapes', async () => {
   const choices = fc.record({
     batch: fc.integer({ min: 1, max: 3 }),

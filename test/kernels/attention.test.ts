@@ -1,9 +1,10 @@
 /** Attention: what the cases do not say. */
 import { describe, expect, it } from 'vitest'
-import { gradients, scope, tensor } from '../../src/engine/index.js'
+import { Generator, gradients, LimitError, scope, type Tensor, tensor } from '../../src/engine/index.js'
 import { attention, multiheadAttention } from '../../src/kernels/attention/index.js'
+import { mul } from '../../src/kernels/elementwise/index.js'
 import { sum } from '../../src/kernels/reduce/index.js'
-import { caseValues } from '../support/arrays.js'
+import { caseValues, largestError, largestMagnitude } from '../support/arrays.js'
 import { testDevice } from '../support/device.js'
 
 const device = await testDevice()
@@ -22,6 +23,47 @@ describe('memory', () => {
     // One T x T matrix would take 16 MiB; everything here is some multiple of T * hd.
     expect(device.memory().peakBytes - before).toBeLessThan(2 ** 21)
     for (const value of [...inputs, ...results]) value.dispose()
+  })
+})
+
+describe('more keys than a binding holds', () => {
+  it('are walked by windows, in both directions', async () => {
+    const small = await testDevice()
+    const whole = small.capabilities.maxBindingBytes
+    const limit = small.capabilities as { maxBindingBytes: number }
+    const [heads, headDim, keys] = [2, 8, 1000]
+    const on = (shape: readonly number[], seed: number) => tensor(small, caseValues({ shape }, seed), shape)
+    const q = on([1, 3, heads, headDim], 1).setRequiresGrad()
+    const [k, v] = [2, 3].map((seed) => on([1, keys, heads, headDim], seed).setRequiresGrad()) as [Tensor, Tensor]
+    const bias = on([heads, 3, keys], 4)
+    const keyPaddingMask = tensor(
+      small,
+      Array.from({ length: keys }, (_, i) => Number(i % 5 !== 0 && i < 900)),
+      [1, keys],
+      { dtype: 'u32' },
+    )
+    const cotangent = on(q.shape, 5)
+    const options = { bias, keyPaddingMask, scale: 2 }
+    const run = () =>
+      scope(() => {
+        const y = attention(q, k, v, { ...options, dropout: { p: 0.2, generator: new Generator(3) } })
+        return [y, ...gradients(sum(mul(y, cotangent)), [q, k, v])]
+      })
+    const read = (results: readonly Tensor[]) => Promise.all(results.map((result) => result.data()))
+    const want = await read(run())
+    try {
+      // A third of the keys: 384, 384 and 232.
+      limit.maxBindingBytes = 384 * heads * headDim * 4
+      const found = run()
+      limit.maxBindingBytes = whole
+      for (const [i, values] of (await read(found)).entries()) {
+        expect(largestError(values, want[i]!), `result ${i}`).toBeLessThan(1e-5 * largestMagnitude(want[i]!))
+      }
+      limit.maxBindingBytes = 384 * heads * headDim * 4
+      expect(() => attention(q, k, v, { keyLengths: tensor(small, Int32Array.of(5)) })).toThrow(LimitError)
+    } finally {
+      limit.maxBindingBytes = whole
+    }
   })
 })
 

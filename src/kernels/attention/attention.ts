@@ -11,7 +11,7 @@ import { probabilityThreshold } from '../random/fill.js'
 import { sumTo } from '../reduce/sum-to.js'
 import { rope3d } from '../rope3d/index.js'
 import { attentionCases } from './cases.js'
-import { attentionKernel, biasGradientKernel, keyGradientKernel, queryGradientKernel, sideKernel } from './kernel.js'
+import { biasGradientKernel, sideKernel } from './kernel.js'
 import {
   type AttentionExtra,
   type AttentionOpOptions,
@@ -27,6 +27,7 @@ import {
 } from './problem.js'
 import { attentionReference } from './reference.js'
 import { sideSize } from './source.js'
+import { keyWindows, runForward, runKeyGradients, runQueryGradient } from './windows.js'
 
 function checkInputs(inputs: readonly TensorSpec[], options: AttentionOpOptions): void {
   const [q, k, v] = inputs as [TensorSpec, TensorSpec, TensorSpec]
@@ -127,7 +128,7 @@ const attentionOp = defineOp<AttentionOpOptions>({
       ...inputs.slice(0, 3),
       ...[extraOf(inputs, options, 'bias'), labelsOf(inputs, options), extraOf(inputs, options, 'rope')],
     ].filter((input) => input !== undefined)
-    context.run({ kernel: attentionKernel, problem, inputs: given, outputs: [y, statistics] })
+    runForward(context, keyWindows(problem, context.device.capabilities.maxBindingBytes), given, [y, statistics])
     context.save(y, statistics, ...inputs)
     return y
   },
@@ -141,9 +142,10 @@ const attentionOp = defineOp<AttentionOpOptions>({
     const bias = extraOf(inputs, options, 'bias')
     const given = [q, k, v, dy!, side, ...(bias ? [bias] : [])]
     const [needsQuery, needsKey, needsValue] = context.needs
-    const [dk, dv] = needsKey || needsValue ? keyGradients(context, problem, given) : []
+    const windows = keyWindows(problem, context.device.capabilities.maxBindingBytes)
+    const [dk, dv] = needsKey || needsValue ? runKeyGradients(context, windows, given) : []
     return [
-      needsQuery ? queryGradient(context, problem, given) : undefined,
+      needsQuery ? runQueryGradient(context, windows, given) : undefined,
       dk,
       dv,
       ...options.extras.map((name, i) =>
@@ -159,18 +161,6 @@ const attentionOp = defineOp<AttentionOpOptions>({
   },
   cases: attentionCases,
 })
-
-function queryGradient(context: BackwardContext, problem: AttentionProblem, inputs: readonly Tensor[]): Tensor {
-  const dq = context.empty(inputs[0]!.shape, inputs[0]!.dtype)
-  context.run({ kernel: queryGradientKernel, problem, inputs, outputs: [dq] })
-  return dq
-}
-
-function keyGradients(context: BackwardContext, problem: AttentionProblem, inputs: readonly Tensor[]): Tensor[] {
-  const outputs = [inputs[1]!, inputs[2]!].map(({ shape, dtype }) => context.empty(shape, dtype))
-  context.run({ kernel: keyGradientKernel, problem, inputs, outputs })
-  return outputs
-}
 
 function biasGradient(
   context: BackwardContext,
@@ -214,8 +204,8 @@ export interface AttentionOptions {
   /** Default -100. */
   readonly segmentPenalty?: number | undefined
   /**
-   * Rotary positions of queries and keys, as the operation `rope3d` would turn them, applied as they are read: `[T, 2 hd]`
-   * or `[B, T, 2 hd]` for self-attention, or two tables. No gradient.
+   * Rotary positions of queries and keys, as the operation `rope3d` would turn them: `[T, 2 hd]` or `[B, T, 2 hd]` for
+   * self-attention, or two tables. Applied as they are read on GPUs, beforehand on software adapters. No gradient.
    */
   readonly rope?: Tensor | AttentionRope | undefined
   /** Zeroes weights with probability `p`, after the softmax, and scales the others by 1 / (1 - p). */
@@ -243,8 +233,9 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
     throw new NotSupportedError('attention: takes one of keyPaddingMask, keyLengths and segments, not several')
   }
   const headDim = q.shape.at(-1) || 1
-  if (rope && vectorWidth(headDim) === 1) {
-    // Pairs of features must not be torn apart by the kernels' vectors; such heads are small, and turned beforehand.
+  if (rope && (q.device.capabilities.software || vectorWidth(headDim) === 1)) {
+    // Beforehand: every tile of queries turns all keys again when they are read, which a CPU feels; and pairs of features must not
+    // be torn apart by vectors of other heads' features.
     const { queries, keys } = 'queries' in rope ? rope : { queries: rope, keys: rope }
     return scope(() => attention(rope3d(q, queries), rope3d(k, keys), v, { ...options, rope: undefined }))
   }

@@ -96,6 +96,21 @@ export const attentionCases: readonly AttentionCase[] = [
   }),
   attentionCase('dropout', sizes(2, 5, 7, 2, 8), { dropout: { p: 0.4, draw: { seed: 3, index: 1 } } }),
   attentionCase('dropout of everything', sizes(1, 3, 4, 1, 4), { dropout: { p: 1, draw: { seed: 3, index: 1 } } }),
+  attentionCase('dropout, padding', sizes(2, 3, 5, 1, 4), {
+    extras: ['keyPaddingMask'],
+    inputs: [paddingMask(2, 5)],
+    dropout: { p: 0.4, draw: { seed: 3, index: 4 } },
+  }),
+  attentionCase('dropout, bias', sizes(2, 9, 4, 2, 4), {
+    extras: ['bias'],
+    inputs: [{ shape: [2, 9, 4] }],
+    dropout: { p: 0.4, draw: { seed: 3, index: 5 } },
+  }),
+  attentionCase('dropout, padding, bias', sizes(2, 3, 5, 1, 4), {
+    extras: ['keyPaddingMask', 'bias'],
+    inputs: [paddingMask(2, 5), { shape: [2, 1, 3, 5] }],
+    dropout: { p: 0.4, draw: { seed: 3, index: 6 } },
+  }),
   attentionCase('everything at once', sizes(2, 9, 9, 2, 8), {
     causal: true,
     extras: ['keyLengths', 'bias', 'rope'],

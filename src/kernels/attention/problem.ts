@@ -35,6 +35,8 @@ export interface AttentionProblem {
   readonly heads: number
   readonly queries: number
   readonly keys: number
+  /** Number of the first of these keys: not 0 for a window of them. */
+  readonly firstKey: number
   readonly headDim: number
   /** Of the queries, keys, values, their gradients, and the result. */
   readonly dtype: DType
@@ -102,6 +104,7 @@ export function problemOf(inputs: readonly TensorSpec[], options: AttentionOpOpt
     heads,
     queries,
     keys: k.shape[1]!,
+    firstKey: 0,
     headDim,
     dtype: q.dtype,
     scale: options.scale,

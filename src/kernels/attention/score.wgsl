@@ -26,6 +26,7 @@ struct Params {
   queryRopeRows: u32, // token t of batch b turns by the table's row (b * tokens + t) % rows
   keyRopeRows: u32,
   keyRopeFirst: u32,  // the table's first row for keys
+  firstKey: u32,      // number of the first key that is bound, where they are too many for one binding
   labelSize: u32,     // numbers in the labels, behind which a gradient's side buffer has the rotary table
 }
 
@@ -57,7 +58,7 @@ fn queryRopeRow(batch: u32, query: u32) -> u32 {
 }
 
 fn keyRopeRow(batch: u32, key: u32) -> u32 {
-  return params.keyRopeFirst + (batch * params.keys + key) % params.keyRopeRows;
+  return params.keyRopeFirst + (batch * params.keys + params.firstKey + key) % params.keyRopeRows;
 }
 
 fn queryAt(batch: u32, head: u32, query: u32, column: u32) -> Value {
@@ -84,13 +85,13 @@ fn valueAt(batch: u32, head: u32, key: u32, column: u32) -> Value {
 fn scoreOf(product: f32, batch: u32, head: u32, query: u32, key: u32) -> f32 {
   var score = product * params.scale;
   if (HAS_BIAS) {
-    let at = vec4u(batch % params.biasBatch, head, query, key) * params.biasStrides;
+    let at = vec4u(batch % params.biasBatch, head, query, params.firstKey + key) * params.biasStrides;
     score += biasAt(at.x + at.y + at.z + at.w);
   }
   var out = CAUSAL && key > query;
   let entry = batch % params.labelBatch;
   if (LABELS == 1u) {
-    out = out || labelAt(entry * params.keys + key) == 0u;
+    out = out || labelAt(entry * params.keys + params.firstKey + key) == 0u;
   } else if (LABELS == 2u) {
     let differ = labelAt(entry * params.keys + key) != labelAt(entry * params.keys + query);
     score += select(0.0, params.segmentPenalty, differ);
@@ -111,7 +112,7 @@ fn keptFour(batch: u32, head: u32, query: u32, key: u32) -> vec4f {
   if (!DROPOUT) {
     return vec4f(1.0);
   }
-  let words = philox(params.seed, vec4u(key / 4u, params.draw, query, batch * params.heads + head));
+  let words = philox(params.seed, vec4u((params.firstKey + key) / 4u, params.draw, query, batch * params.heads + head));
   return select(vec4f(), vec4f(params.keepScale), (words >> vec4u(8u)) >= vec4u(params.threshold));
 }
 

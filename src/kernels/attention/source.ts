@@ -130,7 +130,7 @@ export function withConstants(base: Specialization, constants: Record<string, nu
 
 /** Writes `Params` of score.wgsl. */
 export function writeScoreParameters(writer: ParameterWriter, problem: AttentionProblem, parts = 1): void {
-  const { batch, heads, queries, keys, scale, bias, labels, rope, dropout } = problem
+  const { batch, heads, queries, keys, firstKey, scale, bias, labels, rope, dropout } = problem
   writer.u32(batch).u32(heads).u32(queries).u32(keys).f32(scale)
   writer
     .f32(labels?.penalty ?? 0)
@@ -146,5 +146,6 @@ export function writeScoreParameters(writer: ParameterWriter, problem: Attention
     .u32(rope?.queryRows ?? 1)
     .u32(rope?.keyRows ?? 1)
     .u32(rope?.keyFirst ?? 0)
+    .u32(firstKey)
     .u32(labels?.size ?? 0)
 }

@@ -11,6 +11,7 @@ const defaults: ContrastiveOptions = {
   symmetric: true,
   pairwise: false,
   weighted: false,
+  normalize: false,
 }
 
 interface More {
@@ -94,6 +95,20 @@ export const contrastiveCases: readonly ContrastiveCase[] = [
     options: { pairwise: true, kind: 'groups' },
     inputs: [shift, groups(5), groups(6)],
   }),
-  contrastiveCase('4096 pairs of 512', [4096, 4096, 512], { bench: true, scale: 0.1 }),
-  contrastiveCase('32768 pairs of 768', [32768, 32768, 768], { bench: true, scale: 0.1 }),
+  contrastiveCase('directions', [5, 6, 8], { options: { normalize: true, symmetric: false } }),
+  contrastiveCase('directions of odd features', [5, 5, 7], { options: { normalize: true, labelSmoothing: 0.1 } }),
+  contrastiveCase('directions, groups, weights', [6, 7, 4], {
+    options: { normalize: true, kind: 'groups', weighted: true },
+    inputs: [groups(6), groups(7), weights(6), weights(7)],
+  }),
+  contrastiveCase('directions, pairwise', [4, 4, 4], { options: { normalize: true, pairwise: true }, inputs: [shift] }),
+  contrastiveCase('many features', [3, 3, 600], { scale: 0.1 }),
+  {
+    // Products with a depth that is worth cutting.
+    name: 'two images of many texts',
+    inputs: [{ shape: [2, 4] }, { shape: [2048, 4], differentiable: false }, { shape: [], values: [3] }],
+    options: { ...defaults, symmetric: false, offset: 1000 },
+  },
+  contrastiveCase('4096 pairs of 512', [4096, 4096, 512], { bench: true, scale: 10, options: { normalize: true } }),
+  contrastiveCase('32768 pairs of 768', [32768, 32768, 768], { bench: true, scale: 10, options: { normalize: true } }),
 ]

@@ -1,16 +1,20 @@
 /** Contrastive losses of all pairs of two sets of embeddings, without a tensor of logits. */
-import { checkDType, type DType } from '../../engine/dtype.js'
+import { checkDType } from '../../engine/dtype.js'
 import { ShapeError } from '../../engine/errors.js'
-import { type BackwardContext, defineOp, type ForwardContext } from '../../engine/op.js'
+import { defineOp, type ForwardContext } from '../../engine/op.js'
 import { formatShape, sameShape } from '../../engine/shape.js'
 import type { Tensor, TensorSpec } from '../../engine/tensor.js'
 import { add, cast, div, mul } from '../elementwise/index.js'
+import { concat } from '../join/index.js'
 import { slice } from '../layout/index.js'
 import { sum } from '../reduce/index.js'
+import { runMappedSum } from '../variance/mapped-sum.js'
 import { contrastiveCases } from './cases.js'
-import { coefficientSides, finishKernel, gradientKernel, statisticsKernel, targetNames } from './kernel.js'
-import { type ContrastiveOptions, hasLoss, type Side, type SideProblem } from './problem.js'
+import { finishKernel, leastLength, lossSides } from './kernel.js'
+import type { ContrastiveOptions, Side, TargetKind } from './problem.js'
 import { type ContrastiveArrays, contrastiveReference } from './reference.js'
+import type { TargetName } from './targets.js'
+import { type Pairs, runGradients, runStatistics } from './walk.js'
 
 /** Inputs in their order: image, text, scale, shift if pairwise, targets, weights of images and texts. */
 function split<T>(inputs: readonly T[], { pairwise, kind, symmetric, weighted }: ContrastiveOptions) {
@@ -21,85 +25,61 @@ function split<T>(inputs: readonly T[], { pairwise, kind, symmetric, weighted }:
   return { image, text, scale, shift, targets, weights: weighted ? rest : [] }
 }
 
-function sideProblem(inputs: readonly TensorSpec[], options: ContrastiveOptions, side: Side): SideProblem {
-  const { image, text } = split(inputs, options)
-  const [own, other] = side === 'image' ? [image, text] : [text, image]
-  return {
-    ...options,
-    side,
-    ownCount: own.shape[0]!,
-    otherCount: other.shape[0]!,
-    features: own.shape[1]!,
-    ownType: own.dtype,
-    otherType: other.dtype,
-  }
-}
-
-/** Targets as a side's kernel names them. */
-function targetTensors(inputs: readonly Tensor[], options: ContrastiveOptions, problem: SideProblem, both: boolean) {
-  const { targets } = split(inputs, options)
-  const [forth, back] = targets as [Tensor, Tensor]
-  const mine = problem.side === 'image' ? [forth, back] : [back, forth]
-  const known: Record<string, Tensor | undefined> = {
-    ownGroup: mine[0],
-    otherGroup: mine[1],
-    mask: forth,
-    ownSoft: mine[0],
-    otherSoft: mine[1],
-  }
-  return targetNames(problem, both).map((name) => known[name]!)
-}
-
 /** Inputs with everything but embeddings and integers in f32: kernels read f16 only where it saves memory. */
 const widened = (inputs: readonly Tensor[]): Tensor[] =>
   inputs.map((input, i) => (i > 1 && input.dtype === 'f16' ? cast(input, 'f32') : input))
 
-const ownAndOther = <T>({ image, text }: { image: T; text: T }, side: Side): [T, T] =>
-  side === 'image' ? [image, text] : [text, image]
+const targetOrder = {
+  diagonal: [],
+  groups: ['imageGroup', 'textGroup'],
+  mask: ['mask'],
+  soft: ['imageSoft', 'textSoft'],
+} as const satisfies Record<TargetKind, readonly TargetName[]>
 
-/** Losses, coefficients and statistics of one side's rows. */
-function runSide(context: ForwardContext, inputs: readonly Tensor[], options: ContrastiveOptions, side: Side) {
-  const parts = split(inputs, options)
-  const problem = sideProblem(inputs, options, side)
-  const statistics = context.empty([problem.ownCount, 8], 'f32')
-  const given = [...ownAndOther(parts, side), parts.scale, ...(parts.shift ? [parts.shift] : [])]
-  context.run({
-    kernel: statisticsKernel,
-    problem,
-    inputs: [...given, ...targetTensors(inputs, options, problem, false)],
-    outputs: [statistics],
-  })
-  const losses = context.empty([problem.ownCount], 'f32')
-  const coefficients = context.empty([problem.ownCount, 8], 'f32')
-  const weight = parts.weights[side === 'image' ? 0 : 1]
-  const weights = weight ? [weight, sum(weight)] : []
-  context.run({ kernel: finishKernel, problem, inputs: [statistics, ...weights], outputs: [losses, coefficients] })
-  return { loss: sum(losses), coefficients, statistics }
+type Inverses = Readonly<Record<Side, Tensor>> | undefined
+
+function pairsOf(inputs: readonly Tensor[], options: ContrastiveOptions, inverses: Inverses): Pairs {
+  const { image, text, scale, shift, targets } = split(inputs, options)
+  const names = targetOrder[options.kind].slice(0, targets.length)
+  const factors = shift ? concat([scale.alias([1]), shift.alias([1])], 0) : scale
+  return { image, text, factors, inverses, targets: Object.fromEntries(names.map((name, i) => [name, targets[i]!])) }
 }
 
-function rowsGradient(
-  context: BackwardContext,
+/** 1 / length of each row. */
+function inverseLengths(context: ForwardContext, x: Tensor): Tensor {
+  const [outer, length] = x.shape as [number, number]
+  const inverse = context.empty([outer], 'f32')
+  runMappedSum(context, {
+    name: 'inverse length',
+    operands: [{ name: 'x', tensor: x }],
+    terms: ['x * x'],
+    results: [{ tensor: inverse, finish: '1.0 / max(sqrt(s0), o0)' }],
+    runs: [{ outer, length, inner: 1 }],
+    options: [leastLength],
+  })
+  return inverse
+}
+
+/** Loss of one side's rows, and what gradients need of them. */
+function finish(
+  context: ForwardContext,
   inputs: readonly Tensor[],
   options: ContrastiveOptions,
   side: Side,
-  coefficients: Record<Side, Tensor | undefined>,
-): Tensor {
-  const parts = split(inputs, options)
-  const problem = sideProblem(inputs, options, side)
-  const [own, other] = ownAndOther(parts, side)
-  const mine = { own: coefficients[side], other: coefficients[side === 'image' ? 'text' : 'image'] }
-  const gradient = context.empty(own.shape)
+  statistics: Tensor,
+) {
+  const { weights, ...parts } = split(inputs, options)
+  const [own, other] = [parts[side].shape[0]!, parts[side === 'image' ? 'text' : 'image'].shape[0]!]
+  const losses = context.empty([own], 'f32')
+  const coefficients = context.empty([own, 8], 'f32')
+  const weight = weights[side === 'image' ? 0 : 1]
   context.run({
-    kernel: gradientKernel,
-    problem,
-    inputs: [
-      ...[own, other, parts.scale, ...(parts.shift ? [parts.shift] : [])],
-      ...coefficientSides(problem).map((name) => mine[name]!),
-      ...targetTensors(inputs, options, problem, true),
-    ],
-    outputs: [gradient],
+    kernel: finishKernel,
+    problem: { ...options, own, other },
+    inputs: [statistics, ...(weight ? [weight, sum(weight)] : [])],
+    outputs: [losses, coefficients],
   })
-  return gradient
+  return { loss: sum(losses), coefficients }
 }
 
 function checkInputs(inputs: readonly TensorSpec[], options: ContrastiveOptions): void {
@@ -145,49 +125,63 @@ export const contrastiveOp = defineOp<ContrastiveOptions>({
   },
   forward(context, given, options) {
     const inputs = widened(given)
-    const image = runSide(context, inputs, options, 'image')
-    const text = hasLoss(options, 'text') ? runSide(context, inputs, options, 'text') : undefined
-    context.save(...inputs, image.coefficients, image.statistics, ...(text ? [text.coefficients] : []))
-    return text ? add(image.loss, text.loss) : image.loss
+    const [image, text] = inputs as [Tensor, Tensor]
+    const inverses = options.normalize
+      ? { image: inverseLengths(context, image), text: inverseLengths(context, text) }
+      : undefined
+    const statistics = runStatistics(context, options, pairsOf(inputs, options, inverses))
+    const sides = lossSides(options).map((side) => finish(context, inputs, options, side, statistics[side]!))
+    context.save(...inputs, ...sides.map(({ coefficients }) => coefficients))
+    if (inverses) context.save(inverses.image, inverses.text)
+    if (options.pairwise) context.save(statistics.image!)
+    return sides.map(({ loss }) => loss).reduce((total, loss) => add(total, loss))
   },
   backward(context, [dy], saved, options) {
-    const count = context.inputs.length
-    const inputs = saved.slice(0, count)
-    const [imageType, textType] = context.inputs.map(({ dtype }) => dtype)
-    const [image, statistics, text] = saved.slice(count) as [Tensor, Tensor, Tensor | undefined]
+    const inputs = saved.slice(0, context.inputs.length)
+    const rest = saved.slice(context.inputs.length)
+    const sides = lossSides(options)
+    const coefficients = Object.fromEntries(sides.map((side) => [side, rest.shift()!]))
+    const inverses = options.normalize ? { image: rest.shift()!, text: rest.shift()! } : undefined
     const parts = split(inputs, options)
     const [needsImage, needsText, needsScale, needsShift] = context.needs
-    const coefficients = { image, text }
-    const gradient = (side: Side) => rowsGradient(context, inputs, options, side, coefficients)
-    const ofImage = needsImage || needsScale ? gradient('image') : undefined
-    const ofText = needsText ? gradient('text') : undefined
-    // Every logit is linear in the scale: image . dimage is scale times the scale's gradient.
-    const ofScale = needsScale ? div(sum(mul(cast(parts.image, 'f32'), ofImage!)), parts.scale) : undefined
-    const [rows] = statistics.shape as [number]
-    const residuals = [
-      [0, rows, 1],
-      [1, 2, 1],
-    ] as const
-    const ofShift = needsShift && options.pairwise ? div(sum(slice(statistics, residuals)), rows) : undefined
-    const scaled = (value: Tensor | undefined, shape?: readonly number[]) =>
-      value && (shape ? mul(value, dy!).alias(shape) : mul(value, dy!))
-    const stored = (value: Tensor | undefined, dtype: DType | undefined) => value && cast(value, dtype!)
+    const wanted: Side[] = [
+      ...(needsImage || needsScale ? ['image' as const] : []),
+      ...(needsText ? ['text' as const] : []),
+    ]
+    const given = concat([parts.scale.alias([1]), dy!.alias([1])], 0)
+    const made = runGradients(context, options, {
+      pairs: pairsOf(inputs, options, inverses),
+      given,
+      coefficients,
+      wanted,
+    })
+    const stored = (side: Side, index: number) => made[side] && cast(made[side].gradient, context.inputs[index]!.dtype)
+    // Every logit is linear in the scale.
+    const ofScale = needsScale ? div(sum(made.image!.products), parts.scale.alias([])) : undefined
     return [
-      stored(needsImage ? scaled(ofImage) : undefined, imageType),
-      stored(scaled(ofText), textType),
-      scaled(ofScale, parts.scale.shape),
-      ...(options.pairwise ? [scaled(ofShift, parts.shift!.shape)] : []),
+      needsImage ? stored('image', 0) : undefined,
+      stored('text', 1),
+      ofScale?.alias(parts.scale.shape),
+      ...(options.pairwise ? [needsShift ? shiftGradient(rest[0]!, dy!).alias(parts.shift!.shape) : undefined] : []),
     ]
   },
   reference(inputs, options) {
     const loss = contrastiveReference(split(inputs, options) as ContrastiveArrays, options)
     return [{ data: Float64Array.of(loss), shape: [] }]
   },
-  cost([image, text], options) {
-    const pairs = image!.shape[0]! * text!.shape[0]!
-    const rows = image!.shape[0]! + text!.shape[0]!
-    const walks = hasLoss(options, 'text') ? 2 : 1
-    return { flops: 2 * walks * pairs * image!.shape[1]!, bytes: 4 * walks * rows * image!.shape[1]! }
+  cost([image, text]) {
+    const [n, m, features] = [image!.shape[0]!, text!.shape[0]!, image!.shape[1]!]
+    return { flops: 2 * n * m * features, bytes: 4 * (n + m) * features }
   },
   cases: contrastiveCases,
 })
+
+/** Of the pairwise loss: the mean over images of what their logits lack or have too much. */
+function shiftGradient(statistics: Tensor, dy: Tensor): Tensor {
+  const [images] = statistics.shape as [number]
+  const residuals = slice(statistics, [
+    [0, images, 1],
+    [1, 2, 1],
+  ])
+  return div(mul(sum(residuals), dy), images)
+}

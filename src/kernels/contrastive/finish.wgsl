@@ -18,10 +18,8 @@ fn logOnePlus(x: f32) -> f32 {
 struct Params {
   ownCount: u32,
   otherCount: u32,
-  columns: u32,
-  offset: i32,
-  smoothing: f32,
-  share: f32,
+  smoothing: f32, // part of a target that is spread over all
+  share: f32,     // of this direction in the loss
 }
 
 @group(1) @binding(0) var<uniform> params: Params;

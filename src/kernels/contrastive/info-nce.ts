@@ -136,12 +136,10 @@ export function infoNCE(image: Tensor, text: Tensor, options: InfoNceOptions): I
   checkOptions(image, text, options)
   const { normalize = true, symmetric = true, labelSmoothing = 0, positives, groups, weights, offset = 0 } = options
   return scope(() => {
-    const images = embeddings(image, normalize)
-    const texts = embeddings(text, normalize)
     const scale = scaleOf(image, options)
     const [kind, targets] = targetsOf(options)
     const weighted = weights ? [weights.image, ...(symmetric ? [weights.text!] : [])] : []
-    const loss = apply(contrastiveOp, [images, texts, scale, ...targets, ...weighted], {
+    const loss = apply(contrastiveOp, [image, text, scale, ...targets, ...weighted], {
       kind,
       offset,
       inside: (positives ?? groups)?.mode === 'inside',
@@ -149,13 +147,14 @@ export function infoNCE(image: Tensor, text: Tensor, options: InfoNceOptions): I
       symmetric,
       pairwise: false,
       weighted: weights !== undefined,
+      normalize,
     })
-    return { loss, logits: options.withLogits ? logitsOf(images, texts, scale) : undefined }
+    return { loss, logits: options.withLogits ? logitsOf(image, text, scale, normalize) : undefined }
   })
 }
 
-const logitsOf = (images: Tensor, texts: Tensor, scale: Tensor): Tensor =>
-  noGrad(() => mul(matmul(images, texts, { transposeB: true }), scale))
+const logitsOf = (image: Tensor, text: Tensor, scale: Tensor, normalize: boolean): Tensor =>
+  noGrad(() => mul(matmul(embeddings(image, normalize), embeddings(text, normalize), { transposeB: true }), scale))
 
 /** {@link infoNCE} with a learned `logScale`, as CLIP has it: the loss alone. */
 export function clipLoss(

@@ -1,4 +1,4 @@
-/** The problem that the contrastive kernels solve, for one side at a time. */
+/** The problems that the contrastive kernels solve. */
 
 import type { DType } from '../../engine/dtype.js'
 
@@ -18,19 +18,42 @@ export interface ContrastiveOptions {
   readonly pairwise: boolean
   /** Weights of images and texts come last in the inputs. */
   readonly weighted: boolean
+  /** Embeddings count by their direction alone. */
+  readonly normalize: boolean
 }
 
-/** Images walk texts, or texts walk images. */
+/** Whose losses: images that look for texts, or texts that look for images. */
 export type Side = 'image' | 'text'
 
-/** What one side's kernels need to know. */
-export interface SideProblem extends ContrastiveOptions {
+/** Logits of some images by some texts; tensors with a row per image or text are cut to these. */
+export interface BlockProblem extends ContrastiveOptions {
+  /** Images and texts in the block. */
+  readonly rows: number
+  readonly columns: number
+  /** The first of them, and how many there are in all. */
+  readonly firstImage: number
+  readonly firstText: number
+  readonly images: number
+  readonly texts: number
+}
+
+/** The statistics of one side's rows in a block. */
+export interface SideProblem extends BlockProblem {
   readonly side: Side
-  readonly ownCount: number
-  readonly otherCount: number
+}
+
+/** All rows of one side. */
+export interface FinishProblem extends ContrastiveOptions {
+  readonly own: number
+  readonly other: number
+}
+
+/** Gradients of embeddings, all but done. */
+export interface EmbeddingProblem {
+  readonly count: number
   readonly features: number
-  readonly ownType: DType
-  readonly otherType: DType
+  readonly dtype: DType
+  readonly normalize: boolean
 }
 
 /** Whether a side's own losses are part of the loss. */
@@ -41,4 +64,11 @@ export const hasLoss = ({ symmetric, pairwise }: ContrastiveOptions, side: Side)
 export const shareOf = (options: ContrastiveOptions): number => (options.symmetric && !options.pairwise ? 0.5 : 1)
 
 /** Positives that stand apart: a single one each, or several inside the logarithm. */
-export const standApart = ({ kind, inside }: ContrastiveOptions): boolean => inside || kind === 'diagonal'
+export const standApart = ({ kind, inside, pairwise }: ContrastiveOptions): boolean =>
+  !pairwise && (inside || kind === 'diagonal')
+
+/** Numbers in a stored row of a block: whole 4-vectors, so that products read and write nothing else. */
+export const strideOf = ({ columns }: { readonly columns: number }): number => 4 * Math.ceil(columns / 4)
+
+/** Numbers of an embedding that are read at a time. */
+export const widthOf = (features: number): 1 | 4 => (features % 4 === 0 ? 4 : 1)

@@ -13,7 +13,11 @@ export interface ContrastiveArrays {
 
 /** The losses by their definitions, from all logits. */
 export function contrastiveReference(arrays: ContrastiveArrays, options: ContrastiveOptions): number {
-  const { image, text, scale, shift, targets, weights } = arrays
+  const { scale, shift, targets, weights } = arrays
+  const [image, text] = [arrays.image, arrays.text].map((x) => (options.normalize ? unitRows(x) : x)) as [
+    ReferenceArray,
+    ReferenceArray,
+  ]
   const [n, features] = image.shape as [number, number]
   const m = text.shape[0]!
   const logit = (i: number, j: number) => {
@@ -59,6 +63,14 @@ export function contrastiveReference(arrays: ContrastiveArrays, options: Contras
     return total === 0 ? 0 : loss / total
   }
   return options.symmetric ? (direction(true) + direction(false)) / 2 : direction(true)
+}
+
+function unitRows({ data, shape }: ReferenceArray): ReferenceArray {
+  const features = shape[1]!
+  const lengths = Array.from({ length: shape[0]! }, (_, i) =>
+    Math.hypot(...data.subarray(i * features, (i + 1) * features)),
+  )
+  return { data: data.map((value, i) => value / Math.max(lengths[Math.floor(i / features)]!, 1e-12)), shape }
 }
 
 const logSumExp = (values: readonly number[]): number => {

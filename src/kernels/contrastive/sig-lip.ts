@@ -4,7 +4,7 @@ import type { Tensor } from '../../engine/tensor.js'
 import { exp } from '../elementwise/index.js'
 import { reshape } from '../layout/index.js'
 import { contrastiveOp } from './contrastive.js'
-import { checkPair, embeddings } from './similarity.js'
+import { checkPair } from './similarity.js'
 
 export interface SigLipOptions {
   /** Logarithm of what the similarities are multiplied by; a scalar. */
@@ -28,7 +28,7 @@ export function sigLip(image: Tensor, text: Tensor, options: SigLipOptions): Ten
   const { logScale, bias, normalize = true, offset } = options
   checkPair('sigLip', image, text, offset === undefined)
   return scope(() => {
-    const inputs = [embeddings(image, normalize), embeddings(text, normalize), exp(logScale), bias]
+    const inputs = [image, text, exp(logScale), bias]
     return apply(contrastiveOp, [...inputs.slice(0, 2), ...inputs.slice(2).map((x) => reshape(x!, []))] as Tensor[], {
       kind: 'diagonal',
       offset: offset ?? 0,
@@ -37,6 +37,7 @@ export function sigLip(image: Tensor, text: Tensor, options: SigLipOptions): Ten
       symmetric: false,
       pairwise: true,
       weighted: false,
+      normalize,
     })
   })
 }

@@ -2,7 +2,6 @@
 import { scope, type Tensor } from '../../engine/index.js'
 import { attention } from '../../kernels/attention/index.js'
 import { reshape } from '../../kernels/layout/index.js'
-import { rope3d } from '../../kernels/rope3d/index.js'
 import { LayerNorm, Linear, type LinearEpilogue } from './basic.js'
 import type { Initializer, Parameter, ParameterScope } from './parameter.js'
 
@@ -73,9 +72,8 @@ export class EvaBlock {
   #attend(x: Tensor, ropeTable: Tensor, epilogue: LinearEpilogue): Tensor {
     const [n, t, features] = x.shape as [number, number, number]
     const split = (layer: Linear) => reshape(layer.apply(x), [n, t, this.#heads, features / this.#heads])
-    const query = rope3d(split(this.#query), ropeTable)
-    const key = rope3d(split(this.#key), ropeTable)
-    const mixed = reshape(attention(query, key, split(this.#value)), [n, t, features])
+    const [query, key, value] = [split(this.#query), split(this.#key), split(this.#value)]
+    const mixed = reshape(attention(query, key, value, { rope: ropeTable }), [n, t, features])
     return this.#projection.apply(this.#attentionNorm.apply(mixed), epilogue)
   }
 

@@ -1,0 +1,190 @@
+/** The walk over all pairs in blocks: the only place where logits are, a few megabytes at a time. */
+import type { Capabilities } from '../../engine/capabilities.js'
+import { bytesPerElement } from '../../engine/dtype.js'
+import type { TensorWindow } from '../../engine/kernel.js'
+import type { BackwardContext } from '../../engine/op.js'
+import type { Tensor } from '../../engine/tensor.js'
+import { embeddingGradientKernel, logitGradientKernel, lossSides, statisticsKernel } from './kernel.js'
+import { type BlockProblem, type ContrastiveOptions, type Side, strideOf } from './problem.js'
+import { gradientKernel, logitKernel } from './products.js'
+import { type TargetName, targetNames, targets } from './targets.js'
+
+/** What forward and backward passes have in common. */
+type Context = Pick<BackwardContext, 'device' | 'empty' | 'run'>
+
+/** The tensors of a loss. */
+export interface Pairs {
+  readonly image: Tensor
+  readonly text: Tensor
+  /** f32 (scale) or, for the pairwise loss, (scale, shift) */
+  readonly factors: Tensor
+  /** Inverse lengths, where embeddings are normalised. */
+  readonly inverses: Readonly<Record<Side, Tensor>> | undefined
+  readonly targets: Readonly<Partial<Record<TargetName, Tensor>>>
+}
+
+/** Rows of a block start at multiples of this many, so that windows of any type start at multiples of 256 bytes. */
+const alignment = 128
+/**
+ * Images and texts in a block. As many of the one as of the other, since either is the depth of a product whose results
+ * are added to a gradient in memory; a quarter of a batch makes a block a sixteenth of all pairs.
+ */
+const mostEdge = ({ software }: Capabilities) => (software ? 1024 : 2048)
+const edgesOfBatch = 4
+
+const aligned = (count: number) => Math.ceil(count / alignment) * alignment
+
+/** Blocks of a problem, texts walked within images. */
+function blocksOf(options: ContrastiveOptions, { image, text }: Pairs, capabilities: Capabilities): BlockProblem[] {
+  const [images, features] = image.shape as [number, number]
+  const texts = text.shape[0]!
+  const bindable = Math.floor(capabilities.maxBindingBytes / (4 * features) / alignment) * alignment
+  const most = Math.max(alignment, Math.min(mostEdge(capabilities), bindable))
+  const [rows, columns] = [images, texts].map((count) => Math.min(most, aligned(count / edgesOfBatch))) as [
+    number,
+    number,
+  ]
+  const blocks: BlockProblem[] = []
+  for (let firstImage = 0; firstImage < images; firstImage += rows) {
+    for (let firstText = 0; firstText < texts; firstText += columns) {
+      const extents = { rows: Math.min(rows, images - firstImage), columns: Math.min(columns, texts - firstText) }
+      blocks.push({ ...options, ...extents, firstImage, firstText, images, texts })
+    }
+  }
+  return blocks
+}
+
+/** The rows of a tensor that belong to a block. */
+function cut(tensor: Tensor, side: Side, block: BlockProblem): Tensor | TensorWindow {
+  const [first, count] = side === 'image' ? [block.firstImage, block.rows] : [block.firstText, block.columns]
+  const all = side === 'image' ? block.images : block.texts
+  if (count === all) return tensor
+  const rowBytes = (tensor.size / all) * bytesPerElement(tensor.dtype)
+  return { tensor, byteOffset: first * rowBytes, byteLength: count * rowBytes }
+}
+
+const cutTargets = (pairs: Pairs, block: BlockProblem, sides: readonly Side[]) =>
+  targetNames(block, sides).map((name) => cut(pairs.targets[name]!, targets[name].rows, block))
+
+const cutInverses = ({ inverses }: Pairs, block: BlockProblem) =>
+  inverses ? [cut(inverses.image, 'image', block), cut(inverses.text, 'text', block)] : []
+
+/** Calls `use` with the logits of each block, which it may overwrite. */
+function walk(
+  context: Context,
+  options: ContrastiveOptions,
+  pairs: Pairs,
+  use: (block: BlockProblem, logits: Tensor) => void,
+): void {
+  const { image, text, factors } = pairs
+  const blocks = blocksOf(options, pairs, context.device.capabilities)
+  const [first] = blocks
+  if (!first) return
+  // The first block is as large as any.
+  const logits = context.empty([first.rows * strideOf(first)], 'f32')
+  const features = image.shape[1]!
+  for (const block of blocks) {
+    const { rows, columns, normalize, pairwise } = block
+    context.run({
+      kernel: logitKernel,
+      problem: { rows, columns, features, image: image.dtype, text: text.dtype, normalize, pairwise },
+      inputs: [cut(image, 'image', block), cut(text, 'text', block), factors, ...cutInverses(pairs, block)],
+      outputs: [logits],
+    })
+    use(block, logits)
+  }
+  logits.dispose()
+}
+
+/** The statistics of all rows of the sides that have losses (see statistics.wgsl). */
+export function runStatistics(
+  context: Context,
+  options: ContrastiveOptions,
+  pairs: Pairs,
+): Partial<Record<Side, Tensor>> {
+  const statistics: Partial<Record<Side, Tensor>> = {}
+  for (const side of lossSides(options)) statistics[side] = context.empty([pairs[side].shape[0]!, 8], 'f32')
+  walk(context, options, pairs, (block, logits) => {
+    for (const side of lossSides(options)) {
+      context.run({
+        kernel: statisticsKernel,
+        problem: { ...block, side },
+        inputs: [logits, ...cutTargets(pairs, block, [side])],
+        outputs: [cut(statistics[side]!, side, block)],
+      })
+    }
+  })
+  return statistics
+}
+
+/** Gradient of embeddings, and each row's part of scale times the scale's gradient. */
+export interface EmbeddingGradient {
+  readonly gradient: Tensor
+  readonly products: Tensor
+}
+
+interface GradientRequest {
+  readonly pairs: Pairs
+  /** f32 (scale, gradient of the loss) */
+  readonly given: Tensor
+  /** Of the sides that have losses: see finish.wgsl. */
+  readonly coefficients: Readonly<Partial<Record<Side, Tensor>>>
+  readonly wanted: readonly Side[]
+}
+
+/** The gradients of the sides that are wanted. */
+export function runGradients(
+  context: Context,
+  options: ContrastiveOptions,
+  { pairs, given, coefficients, wanted }: GradientRequest,
+): Partial<Record<Side, EmbeddingGradient>> {
+  const features = pairs.image.shape[1]!
+  const results: Partial<Record<Side, EmbeddingGradient>> = {}
+  for (const side of wanted) {
+    const { shape } = pairs[side]
+    results[side] = { gradient: context.empty(shape, 'f32'), products: context.empty([shape[0]!], 'f32') }
+  }
+  walk(context, options, pairs, (block, logits) => {
+    const { rows, columns } = block
+    context.run({
+      kernel: logitGradientKernel,
+      problem: block,
+      inputs: [
+        given,
+        ...lossSides(options).map((side) => cut(coefficients[side]!, side, block)),
+        ...cutInverses(pairs, block),
+        ...cutTargets(pairs, block, ['image', 'text']),
+      ],
+      outputs: [logits],
+    })
+    for (const side of wanted) {
+      const other = side === 'image' ? 'text' : 'image'
+      const add = (side === 'image' ? block.firstText : block.firstImage) > 0
+      context.run({
+        kernel: gradientKernel,
+        problem: { rows, columns, features, of: side, dtype: pairs[other].dtype, add },
+        inputs: [logits, cut(pairs[other], other, block)],
+        outputs: [cut(results[side]!.gradient, side, block)],
+      })
+    }
+  })
+  for (const side of wanted) finishGradient(context, options, pairs, side, results[side]!)
+  return results
+}
+
+function finishGradient(
+  context: Context,
+  { normalize }: ContrastiveOptions,
+  { inverses, ...pairs }: Pairs,
+  side: Side,
+  { gradient, products }: EmbeddingGradient,
+): void {
+  const own = pairs[side]
+  const [count, features] = own.shape as [number, number]
+  context.run({
+    kernel: embeddingGradientKernel,
+    problem: { count, features, dtype: own.dtype, normalize },
+    inputs: [own, ...(inverses ? [inverses[side]] : [])],
+    outputs: [gradient, products],
+  })
+}

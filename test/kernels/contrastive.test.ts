@@ -1,0 +1,152 @@
+/** Contrastive losses over several blocks of logits, and what they keep in memory. */
+import { describe, expect, it } from 'vitest'
+import { withoutLaunching } from '../../src/engine/dispatch.js'
+import { empty, gradients, scope, type Tensor, tensor } from '../../src/engine/index.js'
+import { composedInfoNce, infoNCE, sigLip } from '../../src/kernels/contrastive/index.js'
+import { add, mul } from '../../src/kernels/elementwise/index.js'
+import { slice } from '../../src/kernels/layout/index.js'
+import { caseValues, largestError, largestMagnitude } from '../support/arrays.js'
+import { testDevice } from '../support/device.js'
+
+const device = await testDevice()
+
+const embed = (seed: number, rows: number, features: number, values = caseValues({ shape: [rows, features] }, seed)) =>
+  tensor(device, values, [rows, features], { requiresGrad: true })
+
+/** A loss and the gradients of its inputs. */
+async function evaluate(loss: () => Tensor, inputs: readonly Tensor[]): Promise<Float64Array[]> {
+  const results = scope(() => {
+    const value = loss()
+    return [value, ...gradients(value, inputs)]
+  })
+  const values = await Promise.all(results.map(async (result) => Float64Array.from(await result.data())))
+  for (const result of results) result.dispose()
+  return values
+}
+
+function expectClose(found: readonly Float64Array[], want: readonly Float64Array[]): void {
+  for (const [i, values] of want.entries()) {
+    expect(largestError(found[i]!, values), `result ${i}`).toBeLessThan(2e-5 * largestMagnitude(values))
+  }
+}
+
+describe('several blocks', () => {
+  // 300 rows make three blocks of 128, 128 and 44 either way; 7 features are no whole vectors, and 299 no whole block rows.
+  for (const [count, features] of [
+    [300, 8],
+    [299, 7],
+  ] as const) {
+    it(`${count} pairs of ${features} give what the composed loss gives`, async () => {
+      const inputs = [
+        embed(1, count, features),
+        embed(2, count, features),
+        tensor(device, [0.2], [], { requiresGrad: true }),
+      ]
+      const [image, text, temperature] = inputs as [Tensor, Tensor, Tensor]
+      expectClose(
+        await evaluate(() => infoNCE(image, text, { temperature }).loss, inputs),
+        await evaluate(() => composedInfoNce(image, text, temperature), inputs),
+      )
+    })
+  }
+
+  it('targets of every kind are read from the right place', async () => {
+    const [count, classes] = [290, 7]
+    const inputs = [embed(1, count, 8), embed(2, count, 8)] as const
+    const labels = Int32Array.from({ length: count }, (_, i) => (i * 5) % classes)
+    const mask = Uint32Array.from({ length: count ** 2 }, (_, i) =>
+      Number(labels[Math.floor(i / count)] === labels[i % count]),
+    )
+    const counts = Array.from({ length: classes }, (_, label) => labels.filter((own) => own === label).length)
+    const soft = Float32Array.from(mask, (flag, i) => flag / counts[labels[i % count]!]!)
+    const [image, text] = [tensor(device, labels), tensor(device, labels)]
+    const groups = { groups: { image, text, mode: 'outside' as const } }
+    const positives = { positives: { mask: tensor(device, mask, [count, count]), mode: 'outside' as const } }
+    const shares = tensor(device, soft, [count, count])
+    const targets = { targets: { imageToText: shares, textToImage: shares } }
+    const [want, ...others] = await Promise.all(
+      [groups, positives, targets].map((options) =>
+        evaluate(() => infoNCE(...inputs, { temperature: 0.3, ...options }).loss, inputs),
+      ),
+    )
+    for (const found of others) expectClose(found, want!)
+  })
+
+  it('parts of a batch add up to the whole', async () => {
+    const [count, local] = [384, 128]
+    const inputs = [embed(1, count, 8), embed(2, count, 8)] as const
+    const options = { temperature: 0.3, symmetric: false }
+    const parts = () =>
+      [0, 1, 2].reduce<Tensor | undefined>((total, part) => {
+        const offset = part * local
+        const own = slice(inputs[0], [[offset, offset + local, 1]])
+        const { loss } = infoNCE(own, inputs[1], { ...options, offset })
+        return total ? add(total, loss) : loss
+      }, undefined)!
+    expectClose(
+      await evaluate(() => mul(parts(), 1 / 3), inputs),
+      await evaluate(() => infoNCE(...inputs, options).loss, inputs),
+    )
+  })
+
+  it('the pairwise loss sums over all of them', async () => {
+    const count = 260
+    const inputs = [embed(1, count, 8), embed(2, count, 8)] as const
+    const [logScale, bias] = [tensor(device, 1), tensor(device, -2)]
+    const all = await sigLip(...inputs, { logScale, bias }).item()
+    const { logits } = infoNCE(...inputs, { logScale, withLogits: true })
+    const values = Float64Array.from(await logits!.data())
+    const want = values.reduce((total, value, i) => {
+      const logit = value - 2
+      const isPair = Math.floor(i / count) === i % count
+      return total + Math.log1p(Math.exp(isPair ? -logit : logit))
+    }, 0)
+    expect(all).toBeCloseTo(want / count, 2)
+  })
+})
+
+it('embeddings without length have no gradient that explodes', async () => {
+  const image = embed(1, 3, 8, [
+    ...new Array(8).fill(0),
+    ...caseValues({ shape: [2, 8] }, 1),
+  ] as unknown as Float64Array)
+  const [loss, dx] = await evaluate(() => infoNCE(image, embed(2, 3, 8), { temperature: 0.5 }).loss, [image])
+  expect(Number.isFinite(loss![0])).toBe(true)
+  expect(dx!.slice(8).every(Number.isFinite)).toBe(true)
+})
+
+describe('memory beyond embeddings and their gradients', () => {
+  const extra = (loss: () => Tensor, inputs: readonly Tensor[]) => {
+    device.pool.trim()
+    const before = device.memory().liveBytes
+    device.resetPeakMemory()
+    const results = scope(() => gradients(loss(), inputs))
+    const made = results.reduce((bytes, result) => bytes + result.byteLength, 0)
+    for (const result of results) result.dispose()
+    return device.memory().peakBytes - before - made
+  }
+
+  it('is less than a twentieth of what the composed loss takes', async () => {
+    const inputs = [embed(1, 1024, 16), embed(2, 1024, 16)] as const
+    await device.sync()
+    const composed = extra(() => composedInfoNce(...inputs, 0.1), inputs)
+    await device.sync()
+    const fused = extra(() => infoNCE(...inputs, { temperature: 0.1 }).loss, inputs)
+    await device.sync()
+    expect(composed).toBeGreaterThan(8 * 2 ** 20)
+    expect(fused).toBeLessThan(composed / 20)
+  })
+
+  it('is some 20 MiB for 65,536 pairs of 512, whose logits would take 16 GiB', () => {
+    // Nothing is launched: what is allocated, and when, does not depend on values.
+    const count = 65_536
+    const inputs = [1, 2].map(() => empty(device, [count, 512]).setRequiresGrad())
+    const taken = withoutLaunching(
+      () => undefined,
+      () => extra(() => infoNCE(inputs[0]!, inputs[1]!, { temperature: 0.1 }).loss, inputs),
+    )
+    for (const input of inputs) input.dispose()
+    device.pool.trim()
+    expect(taken).toBeLessThan(32 * 2 ** 20)
+  })
+})
