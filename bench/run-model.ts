@@ -1,6 +1,7 @@
 /** Runs the end-to-end cases of `bench/models`. */
 import { type Device, DeviceLostError, profile } from '../src/engine/index.js'
 import { isExplicit, rowLabel, type Selection } from './cases.js'
+import { boundOf } from './ceilings.js'
 import type { FloatType, Work } from './cost.js'
 import { measure } from './measure.js'
 import type { BenchModel, ModelCase, PreparedModel } from './model.js'
@@ -56,7 +57,8 @@ export async function runModel(session: Session, probes: readonly Probe[], run: 
     const { launches } = traced(device, execute)
     await device.sync()
     const { work, slowest } = await costOf(device, execute, test.work)
-    const measurement = await measure(session.context, { run: execute, dispatches: launches.length })
+    const steady = session.steadyFor(boundOf(probes, work, dtype))
+    const measurement = await measure(session.context, { run: execute, dispatches: launches.length }, steady)
     const timed = timedRow(row, work, measurement, session.clock, probes)
     return { ...timed, variant: `${launches.length} launches`, note: joinNotes(timed.note, slowest) }
   } catch (error) {
