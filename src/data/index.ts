@@ -98,6 +98,7 @@ export type { RgbImage } from './picture/canvas.js'
 export { writePng } from './picture/png.js'
 export { renderOrthogonalSlices, type SliceOptions } from './picture/slices.js'
 export { type IntensityWindow, type WindowPreset, windowPresets } from './picture/windows.js'
+export { type DevicePass, type DevicePlan, planPreprocess, planResampleToGrid } from './preprocess/device-plan.js'
 export { preprocess } from './preprocess/preprocess.js'
 export {
   type InvertOptions,

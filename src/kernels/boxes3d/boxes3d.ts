@@ -1,37 +1,17 @@
 import { bytesPerElement, checkDType } from '../../engine/dtype.js'
 import { NotSupportedError, ShapeError, ValueError } from '../../engine/errors.js'
 import { apply, defineOp, type ReferenceArray } from '../../engine/op.js'
-import type { Draw } from '../../engine/random.js'
 import { scope } from '../../engine/scope.js'
 import { formatShape, type Shape, sameShape, sizeOf } from '../../engine/shape.js'
 import { type Tensor, type TensorSpec, tensor } from '../../engine/tensor.js'
-import { drawNormal } from '../random/host.js'
 import { extremesKernel, paintKernel } from './kernel.js'
+import { type Box3d, type BoxFill, boxAt, fillBoxes, limitsOf, type NoiseBox3d, wordsOfBox } from './reference.js'
 
-/** Voxels of one sample: along depth, height and width from `first` on. May reach beyond the volume. */
-export interface Box3d {
-  readonly first: readonly [number, number, number]
-  readonly size: readonly [number, number, number]
-}
-
-/** A box with the draw of its noise. */
-export interface NoiseBox3d extends Box3d {
-  readonly draw: Draw
-}
-
-/** What boxes are filled with. */
-export type BoxFill =
-  | { readonly kind: 'value'; readonly value: number }
-  /** Normal noise, shifted and scaled so that its extremes within the box are `low` and `high`; default 0 and 1. */
-  | { readonly kind: 'noise'; readonly low?: number | undefined; readonly high?: number | undefined }
-  /** The same box of another tensor of the same shape. */
-  | { readonly kind: 'copy' }
+export type { Box3d, BoxFill, NoiseBox3d } from './reference.js'
 
 interface PaintOptions {
   readonly fill: BoxFill
 }
-
-const wordsOfBox = 8
 
 function checkInputs([x, boxes, ranges, source]: readonly TensorSpec[], { fill }: PaintOptions): Shape {
   checkDType('paintBoxes', ['f32', 'f16'], x!)
@@ -45,51 +25,6 @@ function checkInputs([x, boxes, ranges, source]: readonly TensorSpec[], { fill }
     throw new ShapeError(`paintBoxes: copies from a tensor of shape ${formatShape(x!.shape)} and type ${x!.dtype}`)
   }
   return x!.shape
-}
-
-const limitsOf = (fill: BoxFill): { low: number; high: number } => {
-  if (fill.kind === 'noise') return { low: fill.low ?? 0, high: fill.high ?? 1 }
-  return fill.kind === 'value' ? { low: fill.value, high: fill.value } : { low: 0, high: 0 }
-}
-
-/** The boxes of one sample as they are in a table. */
-function boxAt({ data }: ReferenceArray, b: number): NoiseBox3d {
-  const words = data.slice(wordsOfBox * b, wordsOfBox * (b + 1))
-  const triple = (at: number) => [words[at]!, words[at + 1]!, words[at + 2]!] as const
-  return { first: triple(0), size: triple(3), draw: { seed: words[6]! >>> 0, index: words[7]! >>> 0 } }
-}
-
-/** What fills each element of a box, row-major with channels last. */
-function noiseReference({ size, draw }: NoiseBox3d, channels: number, low: number, high: number): Float64Array {
-  const noise = Float64Array.from({ length: sizeOf(size) * channels }, (_, element) => drawNormal(draw, element))
-  const [least, most] = noise.reduce(
-    ([a, b], value) => [Math.min(a!, value), Math.max(b!, value)],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  )
-  return noise.map((value) => (most! > least! ? low + ((high - low) * (value - least!)) / (most! - least!) : low))
-}
-
-function reference(inputs: readonly ReferenceArray[], { fill }: PaintOptions): ReferenceArray {
-  const [x, boxes, ranges, source] = inputs as [ReferenceArray, ReferenceArray, ReferenceArray, ReferenceArray?]
-  const [samples, depth, height, width, channels] = x.shape as [number, number, number, number, number]
-  const data = Float64Array.from(x.data)
-  const { low, high } = limitsOf(fill)
-  for (let n = 0; n < samples; n++) {
-    for (let b = ranges.data[n]!; b < ranges.data[n + 1]!; b++) {
-      const box = boxAt(boxes, b)
-      const noise = fill.kind === 'noise' ? noiseReference(box, channels, low, high) : undefined
-      for (let e = 0; e < sizeOf(box.size) * channels; e++) {
-        const place = Math.floor(e / channels)
-        const w = box.first[2] + (place % box.size[2])
-        const h = box.first[1] + (Math.floor(place / box.size[2]) % box.size[1])
-        const d = box.first[0] + Math.floor(place / box.size[2] / box.size[1])
-        if (d < 0 || h < 0 || w < 0 || d >= depth || h >= height || w >= width) continue
-        const at = (((n * depth + d) * height + h) * width + w) * channels + (e % channels)
-        data[at] = noise?.[e] ?? (fill.kind === 'copy' ? source!.data[at]! : low)
-      }
-    }
-  }
-  return { data, shape: x.shape }
 }
 
 const table = (boxes: readonly (readonly number[])[]) => ({
@@ -135,7 +70,12 @@ const paintOp = defineOp<PaintOptions>({
       inputs.map(({ shape }) => ({ shape, dtype: 'f32' })),
       options,
     )
-    return [reference(inputs, options)]
+    const [x, boxes, ranges, source] = inputs as [ReferenceArray, ReferenceArray, ReferenceArray, ReferenceArray?]
+    const lists = Array.from({ length: x.shape[0]! }, (_, n) => {
+      const [first, end] = [ranges.data[n]!, ranges.data[n + 1]!]
+      return Array.from({ length: end - first }, (_, b) => boxAt(boxes.data, first + b))
+    })
+    return [fillBoxes(x, lists, options.fill, source)]
   },
   cost: ([x]) => ({ flops: 0, bytes: 2 * bytesPerElement(x!.dtype) * sizeOf(x!.shape) }),
   cases: [
