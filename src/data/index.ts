@@ -99,6 +99,7 @@ export { writePng } from './picture/png.js'
 export { renderOrthogonalSlices, type SliceOptions } from './picture/slices.js'
 export { type IntensityWindow, type WindowPreset, windowPresets } from './picture/windows.js'
 export { type DevicePass, type DevicePlan, planPreprocess, planResampleToGrid } from './preprocess/device-plan.js'
+export { readAndPreprocess } from './preprocess/prepare-file.js'
 export { preprocess } from './preprocess/preprocess.js'
 export {
   type InvertOptions,

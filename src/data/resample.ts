@@ -13,6 +13,7 @@ import { type Grid, gridOf, recorded } from './history.js'
 import { type Interpolation, sampleAlongLines, tablesBetween } from './interpolate.js'
 import { antialiasSigma } from './sampling-grid.js'
 import { type SampledGrid, type SamplingRule, sampledGrid } from './sampling-rules.js'
+import type { StridedArray } from './strided-copy.js'
 import { cOrderStrides, contiguous, countVoxels, spacingMm, type Volume, validateVolume, volumeName } from './volume.js'
 import { allocateVoxels, canHold, isIntegerType, type VoxelType, voxelType } from './voxels.js'
 
@@ -57,20 +58,47 @@ export function resampleToSpacing(
   newSpacingMm: Readonly<Triple>,
   options: ResampleOptions = {},
 ): Volume {
+  const { interpolation = 'linear', antialias = false, roundTowardZero = false } = options
+  const begun = beginResampling(volume, newSpacingMm, options)
+  if (begun) {
+    begun.fill(volume, begun.target, begun.tables)
+    return begun.target
+  }
+  const grid = resampledGrid(volume, newSpacingMm, options)
+  const sigmas = spacingMm(volume).map((mm, axis) => (antialias ? antialiasSigma(mm, newSpacingMm[axis]!) : 0))
+  const method = interpolation === 'cubic' ? 'cubic' : 'linear'
+  const blurred = { ...onGrid(volume, grid), ...blurAndSample(volume, grid.axes, sigmas, method) }
+  return contiguous(blurred, resultType(volume, interpolation, roundTowardZero))
+}
+
+/** A resampling by tables whose voxels are still to come. */
+export interface BegunResampling {
+  /** With zeros. */
+  target: Volume
+  tables: AxisTables
+  fill: (source: StridedArray, target: StridedArray, tables: AxisTables) => void
+}
+
+/**
+ * What `resampleToSpacing` would fill in, and from where, so that it can be done by parts. Undefined for cubic
+ * interpolation and with antialiasing, which take the axes one after the other. Errors as there.
+ */
+export function beginResampling(
+  volume: Volume,
+  newSpacingMm: Readonly<Triple>,
+  options: ResampleOptions,
+): BegunResampling | undefined {
   const { interpolation = 'linear', rule = 'torchio', antialias = false, roundTowardZero = false } = options
   validateVolume(volume)
   const grid = resampledGrid(volume, newSpacingMm, options)
-  const type = resultType(volume, interpolation, roundTowardZero)
-  const resampled = onGrid(volume, grid)
-  if (antialias || interpolation === 'cubic') {
-    const sigmas = spacingMm(volume).map((mm, axis) => (antialias ? antialiasSigma(mm, newSpacingMm[axis]!) : 0))
-    const method = interpolation === 'cubic' ? 'cubic' : 'linear'
-    return contiguous({ ...resampled, ...blurAndSample(volume, grid.axes, sigmas, method) }, type)
+  if (antialias || interpolation === 'cubic') return undefined
+  const target = onGrid(volume, grid)
+  target.data = allocateVoxels(resultType(volume, interpolation, roundTowardZero), countVoxels(grid.shape))
+  return {
+    target,
+    tables: axisTables(volume, grid, { rule, interpolation }),
+    fill: interpolation === 'nearest' ? pickByTables : sampleByTables,
   }
-  resampled.data = allocateVoxels(type, countVoxels(grid.shape))
-  const fill = interpolation === 'nearest' ? pickByTables : sampleByTables
-  fill(volume, resampled, axisTables(volume, grid, { rule, interpolation: interpolation as 'linear' | 'nearest' }))
-  return resampled
 }
 
 /**

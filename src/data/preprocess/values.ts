@@ -14,7 +14,10 @@ export function clamped(volume: Volume, min: number, max: number, inPlace: boole
   const type = voxelType(volume.data)
   const keepsType = canHold(type, min) && canHold(type, max)
   return mapped(volume, keepsType ? type : 'float32', inPlace, (from, to) => {
-    for (let n = 0; n < to.length; n++) to[n] = Math.min(Math.max(from[n]!, min), max)
+    for (let n = 0; n < to.length; n++) {
+      const value = from[n]!
+      to[n] = value < min ? min : value > max ? max : value
+    }
   })
 }
 
