@@ -1,7 +1,8 @@
 import type { AxisTable, AxisTables } from '../axis-tables.js'
 import type { ByteSource, NamedBytes } from '../byte-source.js'
 import { readSeries } from '../dicom/read.js'
-import { checkExpansion, inflateInto } from '../inflate.js'
+import type { Axis } from '../geometry.js'
+import { checkExpansion, inflatePieces, shortStream } from '../inflate.js'
 import { reorient } from '../orientation.js'
 import { type ReadVolumeOptions, withLocated } from '../read-volume.js'
 import { type BegunResampling, beginResampling } from '../resample.js'
@@ -9,12 +10,15 @@ import { chooseVolume, decodeVolume, storedBytes, type VolumeHeader, volumeBytes
 import { axesByStride } from '../strided-copy.js'
 import { countVoxels, type Volume } from '../volume.js'
 import { allocateBytes, type LocatedHeader, readVoxels } from '../volume-file.js'
+import { allocateVoxels, type VoxelArray, voxelType } from '../voxels.js'
 import { preprocess } from './preprocess.js'
 import { type PreprocessStep, parsePreprocessSteps } from './steps.js'
 
 /**
- * What `preprocess` makes of what `readVolume` reads, to the last bit, in less time: a compressed file is resampled
- * plane by plane while the rest of it is being unpacked. Options and errors as of these two.
+ * What `preprocess` makes of what `readVolume` reads, to the last bit, in less time and memory: a compressed file is
+ * resampled plane by plane while the rest of it is being unpacked, and no more than a few planes of it are kept. (That
+ * is so where the first step after turning is a resampling by 'linear' or 'nearest' without antialiasing; all else is
+ * read and then preprocessed.) Options and errors as of these two.
  */
 export async function readAndPreprocess(
   input: string | NamedBytes,
@@ -44,16 +48,19 @@ async function unpackAndPreprocess(
   const { start, length } = volumeBytes(header, index)
   const total = stream.skip + storedBytes(header)
   checkExpansion(source.size - stream.start, total, source.name)
-  const target = allocateBytes(length)
-  // A view of what is still zeros: plain voxels are not changed by decoding.
-  const scan = steps.slice(0, first).reduce(turned, decodeVolume(header, index, target))
+  // Never written or read, so that it takes no memory: it carries the geometry of the scan through the steps.
+  const unread = allocateBytes(length)
+  const scan = steps.slice(0, first).reduce(turned, decodeVolume(header, index, unread))
   const begun = beginResampling(scan, step.spacingMm, step)
   if (begun === undefined) return undefined
-  const fillFrom = planeByPlane(scan, begun)
+  const planes = new PlaneWindow(scan, begun)
+  const skip = stream.skip + start
   const range = { start: stream.start, end: source.size }
-  await inflateInto(source, range, { skip: stream.skip + start, total, target }, (bytes) =>
-    fillFrom(bytes / scan.data.BYTES_PER_ELEMENT),
-  )
+  const bytes = await inflatePieces(source, range, total, (piece, position) => {
+    const from = Math.max(skip - position, 0)
+    planes.add(piece.subarray(from, Math.min(Math.max(skip + length - position, from), piece.length)))
+  })
+  if (bytes < skip + length) throw shortStream(source, bytes, skip + length)
   return preprocess(begun.target, steps.slice(first + 1))
 }
 
@@ -67,28 +74,88 @@ function isPlain({ shape, layout }: VolumeHeader): boolean {
   return isWhole && littleEndian && slope === 1 && intercept === 0 && dtype !== 'int64' && dtype !== 'uint64'
 }
 
-/** Fills planes of the result as soon as the elements that they are made of are there: so many from the first on. */
-function planeByPlane(source: Volume, { target, tables, fill }: BegunResampling): (elements: number) => void {
-  const axis = axesByStride(source.strides)[0]
-  const { below, next } = tables[axis]
-  const plane = Math.abs(source.strides[axis])
-  /** Elements that have to be there for a plane of the result. */
-  const needed = Array.from(below, (offset, n) => {
-    const last = Math.max(offset, offset + next[n]!)
-    const origin = source.strides[axis] < 0 ? (source.shape[axis] - 1) * plane : 0
-    return Math.min(origin + last + plane, source.data.length)
-  })
-  const order = needed.map((_, n) => n).sort((a, b) => needed[a]! - needed[b]!)
-  let done = 0
-  return (elements) => {
-    const begin = done
-    while (done < order.length && needed[order[done]!]! <= elements) done++
-    if (done === begin) return
+/**
+ * The planes of a scan, in the order of its memory, of which only those are kept that the next planes of the result are
+ * made of.
+ */
+class PlaneWindow {
+  private readonly axis: Axis
+  /** Elements of a plane. */
+  private readonly plane: number
+  /** Planes of the result in the order in which they can be made, and the planes of the scan that they are made of. */
+  private readonly order: number[]
+  private readonly low: number[]
+  private readonly high: number[]
+  private done = 0
+  /** Planes from `first` on; `filled` bytes of them are there. */
+  private window: VoxelArray
+  private bytes: Uint8Array
+  private first = 0
+  private filled = 0
+
+  constructor(
+    private readonly source: Volume,
+    private readonly begun: BegunResampling,
+  ) {
+    this.axis = axesByStride(source.strides)[0]
+    this.plane = Math.abs(source.strides[this.axis])
+    const { below, next } = begun.tables[this.axis]
+    const origin = source.strides[this.axis] < 0 ? source.shape[this.axis] - 1 : 0
+    const ends = Array.from(below, (offset, n) => [offset, offset + next[n]!].map((at) => origin + at / this.plane))
+    this.low = ends.map(([a, b]) => Math.min(a!, b!))
+    this.high = ends.map(([a, b]) => Math.max(a!, b!))
+    this.order = ends.map((_, n) => n).sort((a, b) => this.high[a]! - this.high[b]!)
+    this.window = allocateVoxels(voxelType(source.data), 0)
+    this.bytes = new Uint8Array(0)
+  }
+
+  /** The next bytes of the scan. */
+  add(piece: Uint8Array): void {
+    this.makeRoom(piece.length)
+    this.bytes.set(piece, this.filled)
+    this.filled += piece.length
+    this.fillReady()
+    this.dropUsed()
+  }
+
+  private get planeBytes(): number {
+    return this.plane * this.source.data.BYTES_PER_ELEMENT
+  }
+
+  private makeRoom(more: number): void {
+    if (this.filled + more <= this.bytes.length) return
+    const planes = Math.ceil((this.filled + more) / this.planeBytes) + 2
+    const window = allocateVoxels(voxelType(this.source.data), planes * this.plane)
+    const bytes = new Uint8Array(window.buffer)
+    bytes.set(this.bytes.subarray(0, this.filled))
+    this.window = window
+    this.bytes = bytes
+  }
+
+  private fillReady(): void {
+    const { axis, source, order } = this
+    const { target, tables, fill } = this.begun
+    const last = this.first + Math.floor(this.filled / this.planeBytes) - 1
+    const begin = this.done
+    while (this.done < order.length && this.high[order[this.done]!]! <= last) this.done++
+    if (this.done === begin) return
     // Positions grow or fall along an axis, so what is ready is a run of planes.
-    const ready = order.slice(begin, done)
+    const ready = order.slice(begin, this.done)
     const [from, to] = [Math.min(...ready), Math.max(...ready) + 1]
     const part = tables.with(axis, partOf(tables[axis], from, to)) as unknown as AxisTables
-    fill(source, { ...target, offset: target.offset + from * target.strides[axis] }, part)
+    const shifted = { ...source, data: this.window, offset: source.offset - this.first * this.plane }
+    fill(shifted, { ...target, offset: target.offset + from * target.strides[axis] }, part)
+  }
+
+  private dropUsed(): void {
+    const wanted = this.order[this.done]
+    const there = this.first + Math.floor(this.filled / this.planeBytes)
+    const keepFrom = wanted === undefined ? there : Math.min(this.low[wanted]!, there)
+    const gone = (keepFrom - this.first) * this.planeBytes
+    if (gone <= 0) return
+    this.bytes.copyWithin(0, gone, this.filled)
+    this.filled -= gone
+    this.first = keepFrom
   }
 }
 
