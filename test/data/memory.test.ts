@@ -21,7 +21,7 @@ function growth(path: string, mode: 'read' | 'prepare'): number {
   return Number(text)
 }
 
-test('reading takes at most 2.2 times the volume; resampling while unpacking takes less than the volume', async () => {
+test('reading takes at most 2.2 times the volume; resampling while unpacking at most 1.5 times', async () => {
   const folder = await temporaryFolder()
   const data = new Int16Array(shape[0] * shape[1] * shape[2])
   // Compresses about as well as CT does, and quickly.
@@ -31,5 +31,5 @@ test('reading takes at most 2.2 times the volume; resampling while unpacking tak
   await writeFile(packed, gzipSync(await readFileBytes(plain), { level: 1 }))
   expect(growth(plain, 'read')).toBeLessThan(2.2 * volumeBytes)
   expect(growth(packed, 'read')).toBeLessThan(2.2 * volumeBytes)
-  expect(growth(packed, 'prepare')).toBeLessThan(volumeBytes)
+  expect(growth(packed, 'prepare')).toBeLessThan(1.5 * volumeBytes)
 }, 60_000)

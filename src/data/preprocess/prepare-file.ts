@@ -11,12 +11,12 @@ import { axesByStride } from '../strided-copy.js'
 import { countVoxels, type Volume } from '../volume.js'
 import { allocateBytes, type LocatedHeader, readVoxels } from '../volume-file.js'
 import { allocateVoxels, type VoxelArray, voxelType } from '../voxels.js'
-import { preprocess } from './preprocess.js'
+import { preprocess, runSteps } from './preprocess.js'
 import { type PreprocessStep, parsePreprocessSteps } from './steps.js'
 
 /**
  * What `preprocess` makes of what `readVolume` reads, to the last bit, in less time and memory: a compressed file is
- * resampled plane by plane while the rest of it is being unpacked, and no more than a few planes of it are kept. (That
+ * resampled plane by plane while the rest of it is being unpacked, and is never whole in memory. (That
  * is so where the first step after turning is a resampling by 'linear' or 'nearest' without antialiasing; all else is
  * read and then preprocessed.) Options and errors as of these two.
  */
@@ -61,7 +61,7 @@ async function unpackAndPreprocess(
     planes.add(piece.subarray(from, Math.min(Math.max(skip + length - position, from), piece.length)))
   })
   if (bytes < skip + length) throw shortStream(source, bytes, skip + length)
-  return preprocess(begun.target, steps.slice(first + 1))
+  return runSteps(begun.target, steps.slice(first + 1), undefined, true)
 }
 
 const turned = (volume: Volume, step: PreprocessStep): Volume =>

@@ -13,16 +13,21 @@ import { clamped, intervalMap, mappedLinearly, normalizingMap } from './values.j
  * The input is not changed. Throws a DataError for wrong steps and for volumes that cannot go through them.
  */
 export function preprocess(volume: Volume, steps: readonly PreprocessStep[]): Volume {
-  return runSteps(volume, parsePreprocessSteps(steps), () => {})
+  return runSteps(volume, parsePreprocessSteps(steps))
 }
 
-/** The same for checked steps. `note` hears of each step as it was taken. */
-export function runSteps(volume: Volume, steps: readonly PreprocessStep[], note: (step: ResolvedStep) => void): Volume {
+/** The same for checked steps. `note` hears of each step as it was taken; voxels that are `own` may be changed. */
+export function runSteps(
+  volume: Volume,
+  steps: readonly PreprocessStep[],
+  note: (step: ResolvedStep) => void = () => {},
+  own = false,
+): Volume {
   let current = volume
   for (const step of steps) {
     for (const resolved of resolveStep(current, step)) {
       // Voxels that a step has made for itself may be changed by the next in place.
-      current = applyStep(current, resolved, current.data !== volume.data)
+      current = applyStep(current, resolved, own || current.data !== volume.data)
       note(resolved)
     }
   }

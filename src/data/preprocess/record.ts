@@ -106,7 +106,7 @@ export function replayPreprocess(volume: Volume, record: PreprocessRecord): Volu
   if (voxelType(volume.data) !== type) {
     throw new DataError(`has ${voxelType(volume.data)} voxels, the record is of ${type}`, { path: volumeName(volume) })
   }
-  return runSteps(volume, steps, () => {})
+  return runSteps(volume, steps)
 }
 
 /**
