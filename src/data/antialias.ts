@@ -9,7 +9,7 @@ import { allocateVoxels, type VoxelArray } from './voxels.js'
 const TRUNCATE_AT_SIGMAS = 4
 
 /** One axis of a separable linear map: new sample n = sum over t of weights[n][t] * old[first[n] + t]. */
-interface BandedMatrix {
+export interface BandedMatrix {
   first: Int32Array
   weights: Float64Array[]
 }
@@ -37,7 +37,7 @@ function interpolationTaps(position: number, interpolation: 'linear' | 'cubic'):
  * "Blur, then interpolate" along one axis as a single matrix. Taps beyond an end are added to the outermost voxel,
  * which is what repeating the edge means.
  */
-function blurAndSampleMatrix(
+export function blurAndSampleMatrix(
   size: number,
   samples: SampledAxis,
   sigma: number,

@@ -1,6 +1,6 @@
 import { DataError } from './errors.js'
 import { type Axis, affineColumn, affineFromColumns, applyAffine, type Triple } from './geometry.js'
-import { recorded } from './history.js'
+import { type Grid, recorded } from './history.js'
 import { copyStrided } from './strided-copy.js'
 import { cOrderStrides, countVoxels, type Volume, validateVolume, volumeName } from './volume.js'
 import { allocateVoxels, canHold, voxelType } from './voxels.js'
@@ -43,8 +43,13 @@ export function cropOrPad(
 ): Volume {
   validateVolume(volume)
   checkSize(volume, size)
-  const first = volume.shape.map((count, axis) => 0 - cropOrPadMargins(count, size[axis]!, surplus).before) as Triple
-  return cutBox(volume, { first, size: [...size] }, padValue)
+  return cutBox(volume, centredBox(volume.shape, size, surplus), padValue)
+}
+
+/** The box that `cropOrPad` takes. */
+export function centredBox(shape: Readonly<Triple>, size: Readonly<Triple>, surplus?: Surplus): VoxelBox {
+  const first = shape.map((count, axis) => 0 - cropOrPadMargins(count, size[axis]!, surplus).before) as Triple
+  return { first, size: [...size] }
 }
 
 /**
@@ -74,10 +79,7 @@ export function cutBox(volume: Volume, { first, size }: VoxelBox, padValue = 0):
   if (first.length !== 3 || !first.every(Number.isSafeInteger)) {
     throw new DataError(`a box cannot begin at (${first.join(', ')})`, { path: volumeName(volume) })
   }
-  const affine = affineFromColumns(
-    [affineColumn(volume.affine, 0), affineColumn(volume.affine, 1), affineColumn(volume.affine, 2)],
-    applyAffine(volume.affine, first),
-  )
+  const { affine } = boxGrid(volume, { first, size })
   // What the box and the volume share, in voxels of the volume.
   const from = first.map((index) => Math.max(0, index)) as Triple
   const shape = from.map((start, axis) => {
@@ -102,6 +104,12 @@ export function cutBox(volume: Volume, { first, size }: VoxelBox, padValue = 0):
     copyStrided({ ...volume, offset }, { data, strides, offset: to }, shape)
   }
   return { ...volume, data, shape: [...size], strides, offset: 0, affine, history }
+}
+
+/** The grid of a box of another grid. */
+export function boxGrid({ affine }: Pick<Grid, 'affine'>, { first, size }: VoxelBox): Grid {
+  const steps = [affineColumn(affine, 0), affineColumn(affine, 1), affineColumn(affine, 2)] as const
+  return { shape: [...size], affine: affineFromColumns(steps, applyAffine(affine, first)) }
 }
 
 function checkSize(volume: Volume, size: Readonly<Triple>): void {

@@ -98,7 +98,24 @@ export type { RgbImage } from './picture/canvas.js'
 export { writePng } from './picture/png.js'
 export { renderOrthogonalSlices, type SliceOptions } from './picture/slices.js'
 export { type IntensityWindow, type WindowPreset, windowPresets } from './picture/windows.js'
-export { type PreprocessStep, parsePreprocessSteps, preprocess, preprocessStepsSchema } from './preprocess.js'
+export { type DevicePass, type DevicePlan, planPreprocess, planResampleToGrid } from './preprocess/device-plan.js'
+export { readAndPreprocess } from './preprocess/prepare-file.js'
+export { preprocess } from './preprocess/preprocess.js'
+export {
+  type InvertOptions,
+  invertPreprocess,
+  type PreprocessRecord,
+  parsePreprocessRecord,
+  preprocessRecorded,
+  replayPreprocess,
+} from './preprocess/record.js'
+export {
+  type NormalizeOptions,
+  type PreprocessStep,
+  parsePreprocessSteps,
+  preprocessStepsSchema,
+  type ResolvedStep,
+} from './preprocess/steps.js'
 export { RandomStream } from './random.js'
 export type { ByteInput } from './ranges.js'
 export { type ReadVolumeOptions, readVolume, readVolumeInfo, type VolumeInfo } from './read-volume.js'

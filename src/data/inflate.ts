@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { constants, createUnzip, unzip, unzipSync } from 'node:zlib'
+import { constants, createUnzip, unzip, unzipSync, type ZlibOptions } from 'node:zlib'
 import { type ByteSource, readPieces } from './byte-source.js'
 import { DataError } from './errors.js'
 import { plainBytes } from './files.js'
@@ -12,8 +12,8 @@ export const MOST_EXPANSION = 1032
 /** What may follow the voxels in a compressed stream before it counts as a decompression bomb. */
 export const MOST_TRAILING_BYTES = 2 ** 24
 
-/** Large enough that zlib's round trips to its thread cost nothing beside the work, small enough for a cache. */
-const PIECE_BYTES = 2 ** 18
+/** Unpacked bytes of a piece: fewer and larger ones leave zlib's thread at work, smaller ones stay in a cache. */
+const PIECE_BYTES = 2 ** 22
 
 const unzipInBackground = promisify(unzip)
 
@@ -35,25 +35,30 @@ export function checkExpansion(compressedBytes: number, expectedBytes: number, n
   )
 }
 
+/** Which bytes of a source hold a gzip or zlib stream. */
+interface StreamRange {
+  start: number
+  end: number
+}
+
 /**
- * Unpacks the gzip (any number of members) or zlib stream in bytes `start` to `end` of a source, and fills `target` with
- * what comes after the first `skip` unpacked bytes. The stream is read to its end, so that its checksum is checked;
- * `total` is the length it should have. Runs beside the main thread, in pieces: memory is that of the target.
+ * Unpacks a gzip (any number of members) or zlib stream to its end, so that its checksum is checked, and shows every
+ * piece with its place in the unpacked bytes. `total` is the length that these should have. What `onPiece` does runs
+ * beside the unpacking of the next piece. Returns the bytes that there were.
  *
- * Throws a DataError for a damaged or short stream, and for one that goes on long after `total`.
+ * Throws a DataError for a damaged stream, and for one that goes on long after `total`.
  */
-export async function inflateInto(
+export async function inflatePieces(
   source: ByteSource,
-  { start, end }: { start: number; end: number },
-  { skip, total, target }: { skip: number; total: number; target: Uint8Array },
-): Promise<void> {
+  { start, end }: StreamRange,
+  total: number,
+  onPiece: (piece: Uint8Array, position: number) => void,
+): Promise<number> {
   let position = 0
   let bomb: DataError | undefined
   const collect = async (output: AsyncIterable<Buffer>) => {
     for await (const piece of output) {
-      const from = Math.max(skip - position, 0)
-      const to = Math.min(skip + target.length - position, piece.length)
-      if (to > from) target.set(piece.subarray(from, to), position + from - skip)
+      onPiece(piece, position)
       position += piece.length
       if (position > total + MOST_TRAILING_BYTES) {
         bomb = endlessError(total, source.name)
@@ -62,15 +67,32 @@ export async function inflateInto(
     }
   }
   try {
-    const unzip = createUnzip({ chunkSize: PIECE_BYTES })
-    await pipeline(Readable.from(readPieces(source, start, end, PIECE_BYTES)), unzip, collect)
+    const chunkSize = pieceBytes(total)
+    // Room for a finished piece while the one before is in use: otherwise the thread would wait.
+    const unzip = createUnzip({ chunkSize, readableHighWaterMark: 2 * chunkSize } as ZlibOptions)
+    await pipeline(Readable.from(readPieces(source, start, end, chunkSize)), unzip, collect)
   } catch (cause) {
     // Stopping early aborts the stream, whose complaint may come first.
     throw bomb ?? (cause instanceof DataError ? cause : deflateError(cause, source.name))
   }
-  if (position < skip + target.length) {
-    throw shortStream(source, position, skip + target.length)
-  }
+  return position
+}
+
+/**
+ * Fills `target` with what comes after the first `skip` unpacked bytes of a stream. Memory is that of the target.
+ * Throws a DataError as `inflatePieces`, and for a stream that is too short.
+ */
+export async function inflateInto(
+  source: ByteSource,
+  range: StreamRange,
+  { skip, total, target }: { skip: number; total: number; target: Uint8Array },
+): Promise<void> {
+  const bytes = await inflatePieces(source, range, total, (piece, position) => {
+    const from = Math.max(skip - position, 0)
+    const to = Math.min(skip + target.length - position, piece.length)
+    if (to > from) target.set(piece.subarray(from, to), position + from - skip)
+  })
+  if (bytes < skip + target.length) throw shortStream(source, bytes, skip + target.length)
 }
 
 /**
@@ -78,11 +100,7 @@ export async function inflateInto(
  * everything, which takes two thirds of the time that pieces take (0.52 against 0.85 s for 150 MiB of CT) and, while it
  * lasts, the memory of the compressed bytes besides.
  */
-export async function inflateAll(
-  source: ByteSource,
-  { start, end }: { start: number; end: number },
-  total: number,
-): Promise<Uint8Array> {
+export async function inflateAll(source: ByteSource, { start, end }: StreamRange, total: number): Promise<Uint8Array> {
   const compressed = new Uint8Array(end - start)
   await source.read(start, compressed)
   try {
@@ -102,8 +120,12 @@ export function shortStream({ name }: ByteSource, bytes: number, needed: number)
   })
 }
 
+/** Small files take small pieces. */
+const pieceBytes = (total: number): number =>
+  Math.min(PIECE_BYTES, Math.max(2 ** 18, 2 ** Math.ceil(Math.log2(total + 1))))
+
 const wholeOptions = (total: number) => ({
-  chunkSize: Math.max(total + 1, PIECE_BYTES),
+  chunkSize: Math.max(total + 1, pieceBytes(total)),
   maxOutputLength: total + MOST_TRAILING_BYTES,
 })
 

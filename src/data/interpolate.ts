@@ -44,10 +44,13 @@ const sampleLines: Record<Interpolation, SampleLine> = {
  */
 export function sampleAlongLines(source: Volume, target: Volume, { interpolation, outside }: SampleOptions): void {
   const toSource = voxelMapping(source.affine, target.affine)
-  if (interpolation !== 'cubic' && outside === undefined && isDiagonal(toSource)) {
-    const fill = interpolation === 'linear' ? sampleByTables : pickByTables
-    fill(source, target, diagonalTables(source, target, toSource, interpolation))
-    return
+  if (interpolation !== 'cubic' && outside === undefined) {
+    const tables = tablesBetween(source, target, interpolation)
+    if (tables !== undefined) {
+      const fill = interpolation === 'linear' ? sampleByTables : pickByTables
+      fill(source, target, tables)
+      return
+    }
   }
   const sampleLine = sampleLines[interpolation]
   const start: Triple = [0, 0, 0]
@@ -64,6 +67,16 @@ export function sampleAlongLines(source: Volume, target: Volume, { interpolation
       sampleLine(source, target, first, start, end, outside)
     }
   }
+}
+
+/** Where the samples of each axis lie, for grids with the same axes; undefined for others. */
+export function tablesBetween(
+  source: Pick<Volume, 'shape' | 'strides' | 'affine'>,
+  target: Pick<Volume, 'shape' | 'affine'>,
+  interpolation: 'linear' | 'nearest',
+): AxisTables | undefined {
+  const toSource = voxelMapping(source.affine, target.affine)
+  return isDiagonal(toSource) ? diagonalTables(source, target, toSource, interpolation) : undefined
 }
 
 /** Writes to `out` where target voxel (i, j, k) lies, in source voxels. */
@@ -86,8 +99,8 @@ function isDiagonal(toSource: VoxelMapping): boolean {
 
 /** The positions that lines would have, axis by axis. */
 function diagonalTables(
-  source: Volume,
-  target: Volume,
+  source: Pick<Volume, 'shape' | 'strides'>,
+  target: Pick<Volume, 'shape'>,
   toSource: VoxelMapping,
   interpolation: 'linear' | 'nearest',
 ): AxisTables {

@@ -78,12 +78,17 @@ function infoOf({ source, affine, layout }: VolumeHeader, shape: Triple): Volume
 }
 
 /** What to do with a volume in a file, and with one in a DICOM series. */
-interface Uses<T> {
+export interface Uses<T> {
   file(source: ByteSource, located: LocatedHeader): Promise<T>
   series(located: LocatedSeries): Promise<T>
 }
 
-async function withLocated<T>(input: string | NamedBytes, options: ReadVolumeOptions, uses: Uses<T>): Promise<T> {
+/** Finds out what an input is, and hands it to the use that fits. Errors as of `readVolume`. */
+export async function withLocated<T>(
+  input: string | NamedBytes,
+  options: ReadVolumeOptions,
+  uses: Uses<T>,
+): Promise<T> {
   if (typeof input === 'string' && (await isFolder(input))) {
     return await uses.series(await locateSeries(await filesOfFolder(input), input, options))
   }

@@ -1,11 +1,19 @@
 import { blurAndSample } from './antialias.js'
-import { linearPositions, linearTable, nearestTable, pickByTables, sampleByTables } from './axis-tables.js'
+import {
+  type AxisTables,
+  linearPositions,
+  linearTable,
+  nearestTable,
+  pickByTables,
+  sampleByTables,
+} from './axis-tables.js'
 import { DataError } from './errors.js'
 import { type Affine, type Axis, checkAffine, type Triple } from './geometry.js'
 import { type Grid, gridOf, recorded } from './history.js'
-import { type Interpolation, sampleAlongLines } from './interpolate.js'
+import { type Interpolation, sampleAlongLines, tablesBetween } from './interpolate.js'
 import { antialiasSigma } from './sampling-grid.js'
 import { type SampledGrid, type SamplingRule, sampledGrid } from './sampling-rules.js'
+import type { StridedArray } from './strided-copy.js'
 import { cOrderStrides, contiguous, countVoxels, spacingMm, type Volume, validateVolume, volumeName } from './volume.js'
 import { allocateVoxels, canHold, isIntegerType, type VoxelType, voxelType } from './voxels.js'
 
@@ -14,16 +22,16 @@ export interface ResampleOptions {
    * 'linear' (default) blends the eight neighbours; 'nearest' copies one and suits label maps; 'cubic' is the
    * Catmull-Rom spline (see `catmullRom`).
    */
-  interpolation?: Interpolation
+  interpolation?: Interpolation | undefined
   /** Whose arithmetic places the new grid. Default 'torchio'. */
-  rule?: SamplingRule
+  rule?: SamplingRule | undefined
   /** Gaussian smoothing of the axes that lose resolution, before they are sampled. Default false. */
-  antialias?: Antialias
+  antialias?: Antialias | undefined
   /**
    * How ITK, and with it TorchIO, treats integer images: the result keeps the integer type, each value truncated toward
    * zero. Without it linear and cubic results are float32. Float volumes are not affected. Default false.
    */
-  roundTowardZero?: boolean
+  roundTowardZero?: boolean | undefined
 }
 
 export type Antialias = false | 'sampled-gaussian'
@@ -50,8 +58,76 @@ export function resampleToSpacing(
   newSpacingMm: Readonly<Triple>,
   options: ResampleOptions = {},
 ): Volume {
+  const { interpolation = 'linear', antialias = false, roundTowardZero = false } = options
+  const begun = beginResampling(volume, newSpacingMm, options)
+  if (begun) {
+    begun.fill(volume, begun.target, begun.tables)
+    return begun.target
+  }
+  const grid = resampledGrid(volume, newSpacingMm, options)
+  const sigmas = spacingMm(volume).map((mm, axis) => (antialias ? antialiasSigma(mm, newSpacingMm[axis]!) : 0))
+  const method = interpolation === 'cubic' ? 'cubic' : 'linear'
+  const blurred = { ...onGrid(volume, grid), ...blurAndSample(volume, grid.axes, sigmas, method) }
+  return contiguous(blurred, resultType(volume, interpolation, roundTowardZero))
+}
+
+/** A resampling by tables whose voxels are still to come. */
+export interface BegunResampling {
+  /** With zeros. */
+  target: Volume
+  tables: AxisTables
+  fill: (source: StridedArray, target: StridedArray, tables: AxisTables) => void
+}
+
+/**
+ * What `resampleToSpacing` would fill in, and from where, so that it can be done by parts. Undefined for cubic
+ * interpolation and with antialiasing, which take the axes one after the other. Errors as there.
+ */
+export function beginResampling(
+  volume: Volume,
+  newSpacingMm: Readonly<Triple>,
+  options: ResampleOptions,
+): BegunResampling | undefined {
   const { interpolation = 'linear', rule = 'torchio', antialias = false, roundTowardZero = false } = options
   validateVolume(volume)
+  const grid = resampledGrid(volume, newSpacingMm, options)
+  if (antialias || interpolation === 'cubic') return undefined
+  const target = onGrid(volume, grid)
+  target.data = allocateVoxels(resultType(volume, interpolation, roundTowardZero), countVoxels(grid.shape))
+  return {
+    target,
+    tables: axisTables(volume, grid, { rule, interpolation }),
+    fill: interpolation === 'nearest' ? pickByTables : sampleByTables,
+  }
+}
+
+/**
+ * Where the samples of each axis lie in the source. By TorchIO's rule through millimetres, as ITK gets there, if that is
+ * possible axis by axis (integer results show the last bit); else, and for oblique grids, along the axes themselves.
+ */
+export function axisTables(
+  source: Pick<Volume, 'shape' | 'strides' | 'affine'>,
+  grid: SampledGrid,
+  { rule, interpolation }: { rule: SamplingRule; interpolation: 'linear' | 'nearest' },
+): AxisTables {
+  const straight = rule === 'torchio' ? tablesBetween(source, grid, interpolation) : undefined
+  if (straight !== undefined) return straight
+  const table = (axis: Axis) => {
+    const [samples, size, stride] = [grid.axes[axis], source.shape[axis], source.strides[axis]]
+    if (interpolation === 'nearest') return nearestTable(samples, rule, size, stride)
+    return linearTable(linearPositions(samples, rule), size, stride)
+  }
+  return [table(0), table(1), table(2)]
+}
+
+type GridOwner = Pick<Volume, 'shape' | 'affine' | 'source'>
+
+/** The grid that `resampleToSpacing` resamples to. Errors as there. */
+export function resampledGrid(
+  volume: GridOwner,
+  newSpacingMm: Readonly<Triple>,
+  { interpolation = 'linear', rule = 'torchio', antialias = false }: ResampleOptions,
+): SampledGrid {
   const path = volumeName(volume)
   if (newSpacingMm.length !== 3 || !newSpacingMm.every((mm) => Number.isFinite(mm) && mm > 0)) {
     throw new DataError(`cannot resample to a spacing of (${newSpacingMm.join(', ')}) mm`, {
@@ -64,25 +140,7 @@ export function resampleToSpacing(
   }
   const grid = sampledGrid(rule, volume, newSpacingMm)
   checkGrid(volume, grid, newSpacingMm)
-  const type = resultType(volume, interpolation, roundTowardZero)
-  const resampled = onGrid(volume, grid)
-  if (antialias || interpolation === 'cubic') {
-    const sigmas = spacingMm(volume).map((mm, axis) => (antialias ? antialiasSigma(mm, newSpacingMm[axis]!) : 0))
-    const method = interpolation === 'cubic' ? 'cubic' : 'linear'
-    return contiguous({ ...resampled, ...blurAndSample(volume, grid.axes, sigmas, method) }, type)
-  }
-  resampled.data = allocateVoxels(type, countVoxels(grid.shape))
-  if (rule === 'torchio') sampleAlongLines(volume, resampled, { interpolation })
-  else {
-    const table = (n: Axis) => {
-      const [axis, size, stride] = [grid.axes[n], volume.shape[n], volume.strides[n]]
-      if (interpolation === 'nearest') return nearestTable(axis, rule, size, stride)
-      return linearTable(linearPositions(axis, rule), size, stride)
-    }
-    const fill = interpolation === 'nearest' ? pickByTables : sampleByTables
-    fill(volume, resampled, [table(0), table(1), table(2)])
-  }
-  return resampled
+  return grid
 }
 
 /**
@@ -121,7 +179,7 @@ function resultType(volume: Volume, interpolation: Interpolation, roundTowardZer
   return interpolation === 'nearest' || (roundTowardZero && isIntegerType(stored)) ? stored : 'float32'
 }
 
-function checkGrid(volume: Volume, { shape }: SampledGrid, newSpacingMm: Readonly<Triple>): void {
+function checkGrid(volume: GridOwner, { shape }: SampledGrid, newSpacingMm: Readonly<Triple>): void {
   const thin = shape.findIndex((size) => !(size >= 1))
   if (thin >= 0) {
     const lengthMm = volume.shape[thin]! * spacingMm(volume)[thin]!
@@ -132,7 +190,7 @@ function checkGrid(volume: Volume, { shape }: SampledGrid, newSpacingMm: Readonl
   checkCount(volume, shape)
 }
 
-function checkCount(volume: Volume, shape: Readonly<Triple>): void {
+function checkCount(volume: GridOwner, shape: Readonly<Triple>): void {
   if (countVoxels(shape) <= MOST_VOXELS) return
   throw new DataError(`the result would be a volume of ${shape.join(' x ')} voxels`, {
     path: volumeName(volume),

@@ -35,7 +35,8 @@ export function restoreGrid(volume: Volume, history?: GridHistory, options: Rest
   return { ...restored, affine: first.before.affine, history: [] }
 }
 
-function undo(volume: Volume, { change, before }: GridRecord, options: RestoreOptions): Volume {
+/** Undoes one change of the grid. */
+export function undo(volume: Volume, { change, before }: GridRecord, options: RestoreOptions): Volume {
   const { interpolation = 'linear', outside = 0 } = options
   switch (change.kind) {
     case 'orient': {

@@ -75,7 +75,7 @@ function alignedPart(bytes: Uint8Array, start: number, length: number): Uint8Arr
   return part.byteOffset % 8 === 0 ? part : new Uint8Array(part)
 }
 
-function allocateBytes(length: number): Uint8Array {
+export function allocateBytes(length: number): Uint8Array {
   return allocateVoxels('uint8', length) as Uint8Array
 }
 

@@ -1,4 +1,5 @@
 export * from './colipri/index.js'
+export { runDevicePlan } from './device-plan.js'
 export { AttentionPooler } from './layers/attention-pooler.js'
 export { LayerNorm, Linear, PatchEmbedding } from './layers/basic.js'
 export { BertEncoder, type BertOptions } from './layers/bert.js'

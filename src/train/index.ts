@@ -1,4 +1,22 @@
 export { AdamW, type AdamWOptions } from './adamw.js'
+export {
+  type AugmentOptions,
+  type AugmentPass,
+  type AugmentPlan,
+  type AugmentStep,
+  augment,
+  augmentReference,
+  augmentStepsSchema,
+  colipriMaskedModellingSteps,
+  invertAugmentation,
+  parseAugmentSteps,
+  planAugmentation,
+  type RunAugmentOptions,
+  velvetGlobalView,
+  velvetLocalSteps,
+  velvetSegmentationSteps,
+  velvetViewSteps,
+} from './augment/index.js'
 export { clipGradNorm } from './clip.js'
 export { Ema } from './ema.js'
 export {

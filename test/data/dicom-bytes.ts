@@ -1,3 +1,5 @@
+import { deflateRawSync } from 'node:zlib'
+
 /** A small DICOM writer: explicit or implicit little-endian, or explicit big-endian, with sequences. */
 export type DicomValue = string | number | number[] | Uint8Array | DicomItem[]
 /** Elements by tag, such as '00280010', in ascending order. */
@@ -8,6 +10,7 @@ const LONG_VRS = new Set(['OB', 'OW', 'SQ', 'UN', 'UT'])
 export const EXPLICIT_LITTLE = '1.2.840.10008.1.2.1'
 export const IMPLICIT_LITTLE = '1.2.840.10008.1.2'
 export const EXPLICIT_BIG = '1.2.840.10008.1.2.2'
+export const DEFLATED = '1.2.840.10008.1.2.1.99'
 
 interface Encoding {
   explicit: boolean
@@ -80,7 +83,8 @@ export function dicomBytes(item: DicomItem, transferSyntax: string = EXPLICIT_LI
   const group = elements({ '00020000': ['UL', meta.length] }, { explicit: true, little: true })
   const encoding = { explicit: transferSyntax !== IMPLICIT_LITTLE, little: transferSyntax !== EXPLICIT_BIG }
   const sorted = Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-  return joined([preamble, group, meta, elements(sorted, encoding)])
+  const content = elements(sorted, encoding)
+  return joined([preamble, group, meta, transferSyntax === DEFLATED ? deflateRawSync(content) : content])
 }
 
 /** A CT slice of 4 columns and 3 rows, unsigned 12 bits, HU = stored - 1024; stored values 100 n + 0 ... 11. */

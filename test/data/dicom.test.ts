@@ -9,6 +9,7 @@ import { readVolume, readVolumeInfo } from '../../src/data/read-volume.js'
 import { voxelAt } from '../../src/data/volume.js'
 import {
   ctSlice,
+  DEFLATED,
   type DicomItem,
   dicomBytes,
   EXPLICIT_BIG,
@@ -38,7 +39,7 @@ const refusal = async (folder: string, options = {}) => {
 }
 
 describe('a series', () => {
-  test.each([EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG])('in transfer syntax %s', async (syntax) => {
+  test.each([EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED])('in transfer syntax %s', async (syntax) => {
     const folder = await folderOf([0, 1, 2, 3].map((n) => ctSlice(n, {}, syntax)))
     const volume = await readVolume(folder)
     expect([volume.shape, axisCodes(volume.affine), volume.data.constructor]).toEqual([[4, 3, 4], 'LPS', Int16Array])
@@ -211,6 +212,15 @@ describe('is refused by name', () => {
 })
 
 describe('what is not read', () => {
+  test('deflated files that are cut short, hold fewer pixels than they say, or several frames', async () => {
+    const bytes = ctSlice(0, {}, DEFLATED)
+    const read = (part: Uint8Array) => readVolume({ name: 'a.dcm', bytes: part })
+    await expect(read(bytes.subarray(0, bytes.length - 9))).rejects.toThrow(/a\.dcm: is damaged DICOM/)
+    await expect(read(ctSlice(0, { '00280010': ['US', 9] }, DEFLATED))).rejects.toThrow(/frame 0 needs 72 bytes/)
+    const frames = { '00280008': ['IS', '2'], '00280010': ['US', 1] } satisfies DicomItem
+    await expect(read(ctSlice(0, frames, DEFLATED))).rejects.toThrow(DataError)
+  })
+
   test('compressed pixels name the package that reads them', async () => {
     const error = await readVolume({ name: 'a.dcm', bytes: ctSlice(0, {}, '1.2.840.10008.1.2.4.90') }).catch((e) => e)
     expect(error).toBeInstanceOf(NotSupportedDataError)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DataError } from '../../src/data/errors.js'
-import { type PreprocessStep, parsePreprocessSteps, preprocess } from '../../src/data/preprocess.js'
+import { preprocess } from '../../src/data/preprocess/preprocess.js'
+import { type PreprocessStep, parsePreprocessSteps } from '../../src/data/preprocess/steps.js'
 import { spacingMm, volumeFromArray } from '../../src/data/volume.js'
 import { countingVolume, scalingAffine, voxelList } from './helpers.js'
 

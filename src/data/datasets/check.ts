@@ -113,35 +113,37 @@ async function inspectAll(
 }
 
 function countBySplit(studies: readonly Study[]): Record<string, SplitCounts> {
-  const counts: Record<string, SplitCounts> = {}
-  for (const split of new Set(studies.map((study) => study.split ?? 'none'))) {
-    const own = studies.filter((study) => (study.split ?? 'none') === split)
-    const images = own.flatMap((study) => study.images)
-    counts[split] = {
-      studies: own.length,
-      patients: new Set(own.map(({ patient }) => patient)).size,
-      images: images.length,
-      masks: images.filter(({ mask }) => mask !== undefined).length,
-      reports: own.filter(({ report }) => report !== undefined).length,
-    }
-  }
-  return counts
+  const names = new Set(studies.map((study) => study.split ?? 'none'))
+  return Object.fromEntries(
+    [...names].map((split) => {
+      const own = studies.filter((study) => (study.split ?? 'none') === split)
+      const images = own.flatMap((study) => study.images)
+      const counts: SplitCounts = {
+        studies: own.length,
+        patients: new Set(own.map(({ patient }) => patient)).size,
+        images: images.length,
+        masks: images.filter(({ mask }) => mask !== undefined).length,
+        reports: own.filter(({ report }) => report !== undefined).length,
+      }
+      return [split, counts]
+    }),
+  )
 }
 
+// Names of labels come from files: one may be called as a property that every object has.
 function countLabels(studies: readonly Study[]): DatasetCheck['labels'] {
-  const counts: Record<string, { present: number; labelled: number }> = {}
+  const counts = new Map<string, { present: number; labelled: number }>()
   for (const [name, value] of studies.flatMap(({ labels }) => Object.entries(labels ?? {}))) {
-    counts[name] ??= { present: 0, labelled: 0 }
-    counts[name].labelled++
-    counts[name].present += value
+    const { present, labelled } = counts.get(name) ?? { present: 0, labelled: 0 }
+    counts.set(name, { present: present + value, labelled: labelled + 1 })
   }
-  return counts
+  return Object.fromEntries(counts)
 }
 
 function tally(values: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const value of values) counts[value] = (counts[value] ?? 0) + 1
-  return counts
+  const counts = new Map<string, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  return Object.fromEntries(counts)
 }
 
 function axisSpread(images: readonly ImageFacts[], axis: 0 | 1 | 2): { voxels: Spread; spacingMm: Spread } {

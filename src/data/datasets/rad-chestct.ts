@@ -94,14 +94,14 @@ async function readMetadata(path: string | undefined): Promise<Map<string, CsvRo
 async function readLabels(path: string, into: Map<string, Readonly<Record<string, number>>>): Promise<void> {
   for await (const row of readCsv(path, ['NoteAcc_DEID'])) {
     const id = row.NoteAcc_DEID!
-    const labels: Record<string, number> = {}
+    const labels = new Map<string, number>()
     for (const [column, text] of Object.entries(row)) {
       const star = column.indexOf('*')
       if (star < 0) continue
       const name = column.slice(0, star)
-      labels[name] = Math.max(labels[name] ?? 0, parseLabel(text, column, id, path))
+      labels.set(name, Math.max(labels.get(name) ?? 0, parseLabel(text, column, id, path)))
     }
-    into.set(id, labels)
+    into.set(id, Object.fromEntries(labels))
   }
 }
 

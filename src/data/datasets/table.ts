@@ -19,8 +19,20 @@ const rowSchema = z.strictObject({
   technique: z.string().optional(),
   findings: z.string().optional(),
   impression: z.string().optional(),
-  labels: z.record(z.string(), z.union([z.literal(0), z.literal(1)])).optional(),
+  labels: z.unknown().transform(checkLabels).optional(),
 })
+
+/** Not a record of zod's, which drops the key `__proto__`. */
+function checkLabels(value: unknown, context: z.RefinementCtx): Record<string, 0 | 1> | undefined {
+  if (value === undefined) return undefined
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (!isObject) context.addIssue({ code: 'custom', message: 'must be an object of labels' })
+  const labels = isObject ? Object.entries(value) : []
+  for (const [name, label] of labels) {
+    if (label !== 0 && label !== 1) context.addIssue({ code: 'custom', path: [name], message: 'must be 0 or 1' })
+  }
+  return Object.fromEntries(labels)
+}
 
 type Row = z.infer<typeof rowSchema>
 
@@ -117,6 +129,10 @@ async function* readRows(path: string): AsyncGenerator<[string, Row]> {
   let number = 0
   for await (const value of isJsonLines ? jsonLines(path) : csvRows(path)) {
     const where = `row ${++number}`
+    // Nor does a strict schema see this key among those that it does not know.
+    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
+      throw new DataError(`${where} is wrong: Unrecognized key: "__proto__"`, { path })
+    }
     const parsed = rowSchema.safeParse(value)
     if (!parsed.success) {
       const problem = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')

@@ -54,6 +54,26 @@ function inflateAfter(bytes: Uint8Array, position: number): Uint8Array {
   return whole
 }
 
+/**
+ * The bytes of a file of the deflated transfer syntax as the places of its elements count them: the meta header, then
+ * the rest unpacked. Throws a DataError for a file that cannot be unpacked.
+ */
+export async function readInflated(source: ByteSource): Promise<Uint8Array> {
+  const bytes = new Uint8Array(source.size)
+  await source.read(0, bytes)
+  let whole = bytes
+  try {
+    const inflater = (packed: Uint8Array, position: number) => {
+      whole = inflateAfter(packed, position) as Uint8Array<ArrayBuffer>
+      return whole
+    }
+    dicomParser.parseDicom(bytes, { untilTag: PIXEL_DATA, inflater })
+  } catch (cause) {
+    throw damaged(source.name, cause)
+  }
+  return whole
+}
+
 /** A text element without padding; empty when it is missing. */
 export function text(dataSet: DataSet, tag: string): string {
   return (dataSet.string(tag) ?? '').replaceAll('\0', '').trim()

@@ -1,5 +1,6 @@
 import { DataError, NotSupportedDataError } from '../errors.js'
 import type { StoredDtype } from '../stored-voxels.js'
+import { readInflated } from './dataset.js'
 import type { DicomFrame, DicomInstance } from './instance.js'
 
 /** Transfer syntaxes whose pixels are plain numbers. */
@@ -19,6 +20,10 @@ export function isLittleEndian({ transferSyntax }: DicomInstance): boolean {
   return plainSyntaxes[transferSyntax]?.littleEndian ?? true
 }
 
+function isDeflated({ transferSyntax }: DicomInstance): boolean {
+  return plainSyntaxes[transferSyntax]?.deflated ?? false
+}
+
 /** The type that the pixels are stored in. Throws for depths that are not read. */
 export function pixelDtype({ bitsAllocated, signed, samplesPerPixel, file }: DicomInstance): StoredDtype {
   const dtype = ({ 8: 'int8', 16: 'int16', 32: 'int32' } as const)[bitsAllocated]
@@ -32,29 +37,40 @@ export function pixelDtype({ bitsAllocated, signed, samplesPerPixel, file }: Dic
 
 /**
  * Checks, before any memory is taken, that the file holds the pixels of a frame. Throws a DataError when it does not.
- * Files of the deflated syntax are not read: their pixels have no place in the file.
+ * What a deflated file holds shows when it is unpacked. Throws a NotSupportedDataError for several frames in one of these.
  */
 export function checkFrame({ instance, index }: DicomFrame, frameBytes: number): void {
-  const { file, fileBytes, pixels, transferSyntax } = instance
-  if (plainSyntaxes[transferSyntax]?.deflated) {
-    throw new NotSupportedDataError('deflated DICOM is not read', {
+  const { file, fileBytes, pixels, frames } = instance
+  const deflated = isDeflated(instance)
+  if (deflated && frames.length > 1) {
+    throw new NotSupportedDataError('deflated files of several frames are not read', {
       path: file.name,
       remedy: 'Convert it with dcmconv +te of DCMTK',
     })
   }
   const needed = (index + 1) * frameBytes
-  const there = Math.min(pixels.length ?? 0, fileBytes - pixels.offset)
-  if (there >= needed) return
-  throw new DataError(`frame ${index} needs ${needed} bytes of pixels, of which ${there} are there`, {
+  const there = Math.min(pixels.length ?? 0, deflated ? Number.POSITIVE_INFINITY : fileBytes - pixels.offset)
+  if (there < needed) throw shortFrame(instance, index, needed, there)
+}
+
+/** Fills `target` with the bytes of one frame as the file has them. Throws a DataError when they are not there. */
+export async function readFrame({ instance, index }: DicomFrame, target: Uint8Array): Promise<void> {
+  await using source = await instance.file.open()
+  const { offset } = instance.pixels
+  if (!isDeflated(instance)) {
+    await source.read(offset + index * target.length, target)
+    return
+  }
+  const pixels = (await readInflated(source)).subarray(offset, offset + target.length)
+  if (pixels.length < target.length) throw shortFrame(instance, index, target.length, pixels.length)
+  target.set(pixels)
+}
+
+function shortFrame({ file }: DicomInstance, index: number, needed: number, there: number): DataError {
+  return new DataError(`frame ${index} needs ${needed} bytes of pixels, of which ${there} are there`, {
     path: file.name,
     remedy: 'The file is truncated or damaged; fetch it again',
   })
-}
-
-/** Fills `target` with the bytes of one frame as the file has them. */
-export async function readFrame({ instance, index }: DicomFrame, target: Uint8Array): Promise<void> {
-  await using source = await instance.file.open()
-  await source.read(instance.pixels.offset + index * target.length, target)
 }
 
 export type IntegerArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array

@@ -1,5 +1,5 @@
 import { imagesOf, type Study } from '../datasets/index.js'
-import { type PreprocessStep, parsePreprocessSteps } from '../preprocess.js'
+import { type PreprocessStep, parsePreprocessSteps } from '../preprocess/steps.js'
 import { Loader, type LoaderOptions } from './loader.js'
 import { type LoadedStudy, type StudyItem, studyItem } from './study-task.js'
 

@@ -1,9 +1,12 @@
 /** The ready-made task of `studyLoader`: one image of a study, brought to a network's grid. */
 import type { ImageSource, Report, Study, StudyImage } from '../datasets/index.js'
 import { readImage } from '../datasets/index.js'
-import { NotSupportedDataError } from '../errors.js'
 import type { Affine, Triple } from '../geometry.js'
-import { type PreprocessStep, preprocess } from '../preprocess.js'
+import { preprocess } from '../preprocess/preprocess.js'
+import { type PreprocessRecord, preprocessRecorded } from '../preprocess/record.js'
+import type { PreprocessStep, ResolvedStep } from '../preprocess/steps.js'
+import { resampleToGrid } from '../resample.js'
+import type { Volume } from '../volume.js'
 import type { TaskContext } from './task.js'
 
 /** What a worker has to know of an image. */
@@ -43,8 +46,9 @@ export async function load(
   { study, source, mask }: StudyItem,
   { data: { steps } }: TaskContext<StudyTaskData>,
 ): Promise<LoadedStudy> {
-  const volume = preprocess(await readImage(source), steps)
-  const labels = mask && preprocess(await readImage(mask), steps.flatMap(maskStep))
+  // The mask takes the steps that its image took: a box around the image's foreground, not one of its own.
+  const { volume, record } = preprocessRecorded(await readImage(source), steps)
+  const labels = mask && maskThrough(await readImage(mask), record)
   return {
     ...{ study: study.id, patient: study.patient, shape: volume.shape, affine: volume.affine },
     image: volume.data as Float32Array,
@@ -54,21 +58,33 @@ export async function load(
   }
 }
 
+/** Millimetres by which the grids of a mask and its image may differ and count as one. */
+const SAME_GRID_MM = 1e-3
+
+/** Takes a label map through the steps of its image, by way of the image's grid. */
+function maskThrough(mask: Volume, { input, steps }: PreprocessRecord): Volume {
+  const isSame =
+    mask.shape.every((size, axis) => size === input.shape[axis]) &&
+    mask.affine.every((value, n) => Math.abs(value - input.affine[n]!) < SAME_GRID_MM)
+  const onGrid = isSame
+    ? { ...mask, affine: input.affine }
+    : resampleToGrid(mask, input, { interpolation: 'nearest', outside: 0 })
+  return preprocess(onGrid, steps.flatMap(maskStep))
+}
+
 /** What a step does to a label map: grids change alike, intensities not at all. */
-function maskStep(step: PreprocessStep): PreprocessStep[] {
+function maskStep(step: ResolvedStep): PreprocessStep[] {
   switch (step.kind) {
     case 'orient':
       return [step]
     case 'resample':
       return [{ ...step, interpolation: 'nearest', antialias: false }]
     case 'cropOrPad':
+    case 'padToAtLeast':
+    case 'box':
       return [{ ...step, value: 0 }]
     case 'clamp':
-    case 'scale':
+    case 'linear':
       return []
-    default:
-      throw new NotSupportedDataError(
-        `masks do not go through the step '${(step as PreprocessStep).kind}' with their image`,
-      )
   }
 }

@@ -16,6 +16,15 @@ export function drawWord({ seed, index }: Draw, element: number): number {
   return philox4x32([Math.floor(element / 4), index, 0, 0], [seed, keyWord])[element % 4]!
 }
 
+/** The standard normal number of one element of a draw, in float64: what `randomNormal` makes there. */
+export function drawNormal(draw: Draw, element: number): number {
+  const pair = element - (element % 2)
+  const [radial, turn] = [drawWord(draw, pair) >>> 8, drawWord(draw, pair + 1) >>> 8]
+  const radius = Math.sqrt(-2 * Math.log((radial + 1) / 2 ** 24))
+  const angle = (2 * Math.PI * turn) / 2 ** 24
+  return radius * (element % 2 === 0 ? Math.cos(angle) : Math.sin(angle))
+}
+
 /** The numbers 0 to `count - 1` in random order: the same for a seed everywhere. One draw. */
 export function randomPermutation(count: number, generator: Generator): Int32Array {
   if (!Number.isInteger(count) || count < 0 || count > 2 ** 31) {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { dataCheckHtml } from '../../../src/cli/data-check-html.js'
-import { checkDataset, type Dataset, openDataset, type Study } from '../../../src/data/datasets/index.js'
+import { checkDataset, type Dataset, openDataset, openTable, type Study } from '../../../src/data/datasets/index.js'
 import { findOverlaps } from '../../../src/data/datasets/leaks.js'
 import { writeNifti } from '../../../src/data/nifti-write.js'
 import { volumeFromArray } from '../../../src/data/volume.js'
@@ -85,6 +85,21 @@ describe('checkDataset', () => {
         .sort(),
     ).toEqual(['duplicate-text', 'value-range'])
     expect(JSON.parse(JSON.stringify(check))).toEqual(check)
+  })
+
+  test('counts labels whose names every object knows', async () => {
+    const folder = await temporaryFolder()
+    const names = ['__proto__', 'constructor', 'toString']
+    const labels = `{${names.map((name) => `"${name}": 1`).join()}}`
+    await writeTree(folder, {
+      'a.nii': '',
+      'list.jsonl': [`{"image": "a.nii", "labels": ${labels}}`],
+      'list.csv': [['image', ...names.map((name) => `label:${name}`)].join(), 'a.nii,1,1,1'],
+    })
+    for (const list of ['list.jsonl', 'list.csv']) {
+      const { labels: counts } = await checkDataset(await openTable(join(folder, list)))
+      expect(Object.entries(counts)).toEqual(names.map((name) => [name, { present: 1, labelled: 1 }]))
+    }
   })
 
   test('the same findings whatever is read at a time', async () => {

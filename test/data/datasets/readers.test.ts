@@ -129,8 +129,8 @@ test('RAD-ChestCT: scans, patients, labels over locations', async () => {
     'images/tst00002.npz': '',
     'images/other.npz': '',
     'tables/imgtrain_Abnormality_and_Location_Labels.csv': [
-      'NoteAcc_DEID,nodule*lung,nodule*liver,mass*lung',
-      'trn00001,0,1,0',
+      'NoteAcc_DEID,nodule*lung,nodule*liver,mass*lung,constructor*lung',
+      'trn00001,0,1,0,1',
     ],
     'tables/CT_Scan_Metadata_Complete_35747.csv': [
       ',VolumeAcc_DEID,NoteAcc_DEID,MRN_DEID,final_spacing',
@@ -143,7 +143,7 @@ test('RAD-ChestCT: scans, patients, labels over locations', async () => {
     ['trn00001', 'mrn07', 'train', ['trn00001']],
     ['tst00002', 'mrn07', 'test', ['tst00002']],
   ])
-  expect(dataset.studies[0]!.labels).toEqual({ nodule: 1, mass: 0 })
+  expect(dataset.studies[0]!.labels).toEqual({ nodule: 1, mass: 0, constructor: 1 })
   expect(dataset.studies[1]!.images[0]!.source).toMatchObject({
     ...{ kind: 'array', key: 'ct', axisCodes: 'IPL', spacingMm: [0.8, 0.8, 0.9] },
   })
@@ -337,6 +337,10 @@ describe('tables', () => {
     ['t.csv', ['path', 'a.nii'], /lacks the column image/],
     ['t.jsonl', ['{"image": "a.nii"}', '{'], /t\.jsonl, line 2: is not JSON/],
     ['t.jsonl', ['{"image": "a.nii", "labels": {"x": 2}}'], /row 1 is wrong: labels\.x/],
+    ['t.jsonl', ['{"image": "a.nii", "labels": {"__proto__": 2}}'], /row 1 is wrong: labels\.__proto__/],
+    ['t.jsonl', ['{"image": "a.nii", "labels": [1]}'], /row 1 is wrong: labels: must be an object/],
+    ['t.jsonl', ['{"image": "a.nii", "__proto__": 2}'], /row 1 is wrong: Unrecognized key: "__proto__"/],
+    ['t.csv', ['image,__proto__', 'a.nii,2'], /row 1 is wrong: Unrecognized key: "__proto__"/],
     ['t.txt', ['image'], /neither \.csv nor \.jsonl/],
   ])('%s %j is refused', async (name, lines, message) => {
     const folder = await temporaryFolder()

@@ -1,0 +1,1 @@
+export { type Band, type BandedAxisOptions, bandedAxis } from './banded-axis.js'
