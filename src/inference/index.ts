@@ -7,7 +7,7 @@ export {
   type MapOptions,
   type ZeroShotOptions,
 } from './colipri/colipri-model.js'
-export type { ClassScore, FindingScore } from './colipri/scores.js'
+export { type ClassScore, dotProduct, type FindingScore } from './colipri/scores.js'
 export type { TextPooling } from './colipri/text-runner.js'
 export { type DenseImage, overScan, type PreparedGrid, patchSimilarities } from './dense-image.js'
 export { hashPath } from './file-hash.js'

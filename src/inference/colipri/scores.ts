@@ -24,7 +24,7 @@ export function scoreFindings(
   temperature: number,
 ): FindingScore[] {
   return pairs.map(({ finding, positive, negative }, n) => {
-    const similarity = { positive: dot(image, positives[n]!), negative: dot(image, negatives[n]!) }
+    const similarity = { positive: dotProduct(image, positives[n]!), negative: dotProduct(image, negatives[n]!) }
     const [probability] = softmax([similarity.positive, similarity.negative], temperature)
     return { finding, probability: probability!, similarity, prompts: { positive, negative } }
   })
@@ -37,14 +37,14 @@ export function scoreClasses(
   temperature: number,
 ): ClassScore[] {
   const scores = softmax(
-    texts.map((text) => dot(image, text)),
+    texts.map((text) => dotProduct(image, text)),
     temperature,
   )
   return labels.map((label, n) => ({ label, score: scores[n]! }))
 }
 
 /** The dot product, in float64. */
-export function dot(a: Float32Array, b: Float32Array): number {
+export function dotProduct(a: Float32Array, b: Float32Array): number {
   let sum = 0
   for (let n = 0; n < a.length; n++) sum += a[n]! * b[n]!
   return sum
