@@ -1,6 +1,7 @@
 /** `voxgrad embed`: scans to vectors. */
 import type { Command } from 'commander'
 import type { ScanResult } from './results.js'
+import { listScans } from './scan-list.js'
 import { runScans, type ScanArguments, scanCommand } from './scan-run.js'
 
 export function embedCommand(): Command {
@@ -8,7 +9,7 @@ export function embedCommand(): Command {
 }
 
 async function embed(scans: string[], options: ScanArguments): Promise<void> {
-  await runScans(scans, options, {
+  await runScans(await listScans(scans), options, {
     ...{ command: 'embed', configuration: {}, imageOnly: true },
     prepare: async (model) => ({
       handle: async ({ embedding }) => ({

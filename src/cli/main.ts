@@ -9,10 +9,13 @@ import { dataCommand } from './data.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
+import { evaluateCommand } from './evaluate.js'
+import { indexCommand } from './index-scans.js'
 import { infoCommand } from './info.js'
 import { mapCommand } from './map.js'
 import { plotCommand } from './plot.js'
 import { randomWeightsCommand } from './random-weights.js'
+import { searchCommand } from './search.js'
 import { similarityCommand } from './similarity.js'
 import { tuneCommand } from './tune.js'
 import { zeroShotCommand } from './zeroshot.js'
@@ -31,6 +34,9 @@ const program = new Command('voxgrad')
   .addCommand(zeroShotCommand())
   .addCommand(similarityCommand())
   .addCommand(mapCommand())
+  .addCommand(indexCommand())
+  .addCommand(searchCommand())
+  .addCommand(evaluateCommand())
   .addCommand(randomWeightsCommand())
   .addCommand(convertCommand())
   .addCommand(infoCommand())

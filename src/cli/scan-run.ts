@@ -8,21 +8,26 @@ import {
   type EncodedScan,
   type EncodeImagesOptions,
   hashPath,
+  type ScanInput,
   Stopwatch,
+  scanName,
+  scanPath,
 } from '../inference/index.js'
 import { addModelOptions, type ModelArguments, openModel } from './model-options.js'
 import { researchNotice } from './options.js'
 import { Progress } from './progress.js'
 import { ResultFile, type ResultTable, type ScanResult, writeCsv, writeMatrix } from './results.js'
 import { previousKey, RunRecord } from './run-record.js'
-import { listScans } from './scan-list.js'
 
-export interface ScanArguments extends ModelArguments {
+export interface RunArguments extends ModelArguments {
   readonly out: string
   readonly json?: boolean
+  readonly resume?: boolean
+}
+
+export interface ScanArguments extends RunArguments {
   readonly csv?: boolean
   readonly npy?: boolean
-  readonly resume?: boolean
 }
 
 /** A command over scans with the options that all of them have. */
@@ -55,6 +60,8 @@ export interface ScanHandler {
   readonly table: ResultTable
   /** Lines for people. */
   print(result: ScanResult): string
+  /** Instead of a line per scan on the standard output, nothing. Default false. */
+  readonly silent?: boolean
   /** Called behind the last scan; the files it returns are named in run.json. */
   finish?(results: readonly ScanResult[]): Promise<readonly string[]>
 }
@@ -68,16 +75,15 @@ interface Failure {
 const SOME_FAILED = 3
 
 /** Throws for what concerns every scan; a broken scan is reported and passed over, and the exit code tells. */
-export async function runScans(inputs: readonly string[], options: ScanArguments, run: ScanRun): Promise<void> {
+export async function runScans(scans: readonly ScanInput[], options: RunArguments, run: ScanRun): Promise<void> {
   const progress = new Progress(process.stderr)
   const stopwatch = new Stopwatch()
-  const scans = await listScans(inputs)
   await mkdir(options.out, { recursive: true })
   using model = await stopwatch.time('load model', () => openModel(options, progress, run.imageOnly))
   const handler = await stopwatch.time('prepare', () => run.prepare(model))
   const { record, file } = await begin(options, run, model)
   const waiting = await stopwatch.time('resume', () => withoutResults(scans, file.results))
-  await file.forget(waiting)
+  await file.forget(waiting.map(scanName))
   const failures: Failure[] = []
   const began = performance.now()
   const show = (name: string, done: number) => {
@@ -99,7 +105,7 @@ export async function runScans(inputs: readonly string[], options: ScanArguments
     const result = { ...{ scan: scan.name, sha256: scan.sha256! }, ...handled, timesMs: scan.timesMs, ...common }
     await file.add(result)
     progress.clear()
-    console.log(options.json ? JSON.stringify(result) : handler.print(result))
+    if (!handler.silent) console.log(options.json ? JSON.stringify(result) : handler.print(result))
     show(scan.name, scan.index + 1)
   }
   progress.clear()
@@ -111,7 +117,7 @@ export async function runScans(inputs: readonly string[], options: ScanArguments
 }
 
 /** The record of the run, and the results to go on with. */
-async function begin({ out, resume = false }: ScanArguments, { command, configuration }: ScanRun, model: ColipriModel) {
+async function begin({ out, resume = false }: RunArguments, { command, configuration }: ScanRun, model: ColipriModel) {
   const before = resume ? await previousKey(out) : undefined
   const record = await RunRecord.open(out, { command, configuration, model })
   if (before !== undefined && before !== record.key) {
@@ -127,7 +133,7 @@ async function begin({ out, resume = false }: ScanArguments, { command, configur
 async function writeTables(
   results: readonly ScanResult[],
   { table, finish }: ScanHandler,
-  { out, csv = false, npy = false }: ScanArguments,
+  { out, csv = false, npy = false }: RunArguments & Pick<ScanArguments, 'csv' | 'npy'>,
 ): Promise<string[]> {
   const outputs = [join(out, 'results.jsonl')]
   for (const [wanted, name, write] of [
@@ -147,13 +153,13 @@ export function printNotice({ note }: Pick<ColipriModel, 'note'>): void {
 }
 
 /** The scans that have no result, or another content than then. */
-async function withoutResults(scans: readonly string[], results: readonly ScanResult[]): Promise<string[]> {
+async function withoutResults(scans: readonly ScanInput[], results: readonly ScanResult[]): Promise<ScanInput[]> {
   const known = new Map(results.map(({ scan, sha256 }) => [scan, sha256]))
-  const waiting: string[] = []
+  const waiting: ScanInput[] = []
   for (const scan of scans) {
-    const before = known.get(scan)
-    const unchanged = before !== undefined && before === (await hashPath(scan).catch(() => undefined))
-    if (!unchanged) waiting.push(scan)
+    const [before, path] = [known.get(scanName(scan)), scanPath(scan)]
+    const now = before === undefined || path === undefined ? undefined : await hashPath(path).catch(() => undefined)
+    if (before === undefined || before !== now) waiting.push(scan)
   }
   return waiting
 }

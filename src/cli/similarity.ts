@@ -1,6 +1,7 @@
 /** `voxgrad similarity`: how alike scans and texts are. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { dotProduct } from '../inference/index.js'
+import { listScans } from './scan-list.js'
 import { runScans, type ScanArguments, scanCommand } from './scan-run.js'
 
 interface SimilarityArguments extends ScanArguments {
@@ -24,7 +25,7 @@ function collectText(value: string, texts: readonly string[] = []): readonly str
 
 async function similarity(scans: string[], options: SimilarityArguments): Promise<void> {
   const { text: texts } = options
-  await runScans(scans, options, {
+  await runScans(await listScans(scans), options, {
     ...{ command: 'similarity', configuration: { texts } },
     prepare: async (model) => {
       const vectors = await model.encodeText(texts)

@@ -12,6 +12,7 @@ import {
 import { researchNotice } from './options.js'
 import type { ScanResult } from './results.js'
 import { packageIdentity } from './run-record.js'
+import { listScans } from './scan-list.js'
 import { drawScan } from './scan-pictures.js'
 import { runScans, type ScanArguments, scanCommand } from './scan-run.js'
 import { type ReportedScan, zeroShotHtml } from './zeroshot-html.js'
@@ -58,7 +59,7 @@ function findingList(text: string): string[] {
 async function zeroShot(scans: string[], options: ZeroShotArguments): Promise<void> {
   const { findings, prompts, report } = options
   const reported: ReportedScan[] = []
-  await runScans(scans, options, {
+  await runScans(await listScans(scans), options, {
     ...{ command: 'zeroshot', configuration: { findings, prompts } },
     ...(report !== undefined && { dense: 'projected' as const }),
     prepare: async (model) => {

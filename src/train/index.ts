@@ -1,6 +1,7 @@
 export { AdamW, type AdamWOptions } from './adamw.js'
 export { clipGradNorm } from './clip.js'
 export { Ema } from './ema.js'
+export * from './evaluation/index.js'
 export {
   auroc,
   averagePrecision,
