@@ -1,17 +1,23 @@
 /** Which studies of a data set are evaluated. */
 import { ctRateEvaluationStudies, DataError, type Dataset, type Study } from '../data/index.js'
 import type { promptStyles } from '../inference/index.js'
+import type { ProbePooling } from '../train/index.js'
 import type { RunArguments } from './scan-run.js'
 
 export const evaluationDatasets = ['ct-rate', 'rad-chestct'] as const
 
 export type EvaluationDataset = (typeof evaluationDatasets)[number]
 
+export type Protocol = 'zeroshot' | 'retrieval' | 'probe'
+
 export interface EvaluateArguments extends RunArguments {
   readonly dataset: EvaluationDataset
   readonly prompts: (typeof promptStyles)[number]
   readonly replicates: number
   readonly seed: number
+  /** Of the probe. */
+  readonly steps: number
+  readonly pooling: ProbePooling | 'all'
 }
 
 /** What a protocol gets to work with. */
@@ -23,18 +29,21 @@ export interface EvaluationContext {
 }
 
 /**
- * Of CT-RATE the validation split, one reconstruction per study and without repeated reports; of RAD-ChestCT everything.
+ * Of CT-RATE the validation split, for the probe the training split too, one reconstruction per study and without repeated
+ * reports; of RAD-ChestCT everything.
  * Studies without what a protocol needs are left out and counted on the standard error. Throws a DataError when none is
  * left.
  */
 export async function evaluationStudies(
   dataset: Dataset,
   name: EvaluationDataset,
-  protocol: 'zeroshot' | 'retrieval',
+  protocol: Protocol,
 ): Promise<Study[]> {
-  const own = dataset.studies.filter(({ split }) => name !== 'ct-rate' || split === 'validation')
-  const chosen = name === 'ct-rate' ? ctRateEvaluationStudies({ ...dataset, studies: own }) : own
-  const needs = protocol === 'zeroshot' ? 'labels' : 'report'
+  const ofSplit = (split: Study['split']) =>
+    ctRateEvaluationStudies({ ...dataset, studies: dataset.studies.filter((study) => study.split === split) })
+  const trains = protocol === 'probe' ? ofSplit : () => []
+  const chosen = name === 'ct-rate' ? [...trains('train'), ...ofSplit('validation')] : dataset.studies
+  const needs = protocol === 'retrieval' ? 'report' : 'labels'
   const usable = chosen.filter((study) => study[needs] !== undefined)
   if (usable.length < chosen.length) {
     console.error(

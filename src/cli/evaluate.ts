@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { DataError, type Dataset, openDataset, type Study } from '../data/index.js'
 import { type ColipriModel, promptStyles, type ScanInput, scanName } from '../inference/index.js'
+import { probePoolings } from '../train/index.js'
+import { probeHandler } from './evaluate-probe.js'
 import { retrievalHandler } from './evaluate-retrieval.js'
-import { type EvaluateArguments, evaluationDatasets, evaluationStudies } from './evaluate-studies.js'
+import { type EvaluateArguments, evaluationDatasets, evaluationStudies, type Protocol } from './evaluate-studies.js'
 import { zeroShotHandler } from './evaluate-zeroshot.js'
 import { addModelOptions } from './model-options.js'
 import { wholeNumber } from './read-options.js'
 import { runScans, type ScanHandler } from './scan-run.js'
 
-const protocols = { zeroshot: zeroShotHandler, retrieval: retrievalHandler }
-
-type Protocol = keyof typeof protocols
+const protocols = { zeroshot: zeroShotHandler, retrieval: retrievalHandler, probe: probeHandler }
 
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
@@ -24,13 +24,18 @@ export function evaluateCommand(): Command {
         .makeOptionMandatory(),
     )
     .addOption(
-      new Option('--protocol <name>', 'zeroshot: findings from prompt pairs; retrieval: reports to scans and back')
+      new Option(
+        '--protocol <name>',
+        'zeroshot: findings from prompt pairs; retrieval: reports to scans and back; probe: a linear layer on frozen tokens',
+      )
         .choices(Object.keys(protocols))
         .default('zeroshot'),
     )
     .addOption(new Option('--prompts <style>', 'of zeroshot').choices(promptStyles).default('short'))
     .addOption(new Option('--replicates <number>', 'of the bootstrap').argParser(wholeNumber).default(1000))
-    .addOption(new Option('--seed <number>', 'of the bootstrap').argParser(wholeNumber).default(1))
+    .addOption(new Option('--pooling <name>', 'of probe').choices(['all', ...probePoolings]).default('all'))
+    .addOption(new Option('--steps <number>', 'of probe').argParser(wholeNumber).default(12_500))
+    .addOption(new Option('--seed <number>', 'of the bootstrap and of probe').argParser(wholeNumber).default(1))
     .option('--out <folder>', 'where evaluation.json, results.jsonl and run.json go', join('out', 'evaluate'))
     .option('--json', 'print evaluation.json')
     .option('--resume', 'keep the results that the folder has, and go on')
@@ -44,7 +49,8 @@ async function evaluate(folder: string, options: EvaluateArguments & { readonly 
   const bySource = new Map(studies.map((study) => [scanName(sourceOf(study)), study]))
   await runScans(studies.map(sourceOf), options, {
     ...{ command: 'evaluate', configuration: { dataset: name, protocol, prompts } },
-    imageOnly: false,
+    imageOnly: protocol === 'probe',
+    ...(protocol === 'probe' && { dense: 'backbone' as const }),
     prepare: async (model: ColipriModel): Promise<ScanHandler> => ({
       ...(await protocols[protocol](model, { options, dataset, studyOf: (scan) => studyOf(bySource, scan, dataset) })),
       silent: true,

@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listScans } from '../../src/cli/scan-list.js'
-import { ctRateFindings, makeChestPhantom, readNpy, readVolume, writeNifti } from '../../src/data/index.js'
+import { ctRateFindings, makeChestPhantom, readNpy, readVolume, writeNifti, writeNpz } from '../../src/data/index.js'
 import { hashPath, writeRandomWeights } from '../../src/inference/index.js'
+import { probePoolings } from '../../src/train/index.js'
 import { ctRateLabelRow, writeTree } from '../data/datasets/layouts.js'
 import { tinyConfig } from '../support/colipri.js'
 
@@ -233,5 +234,51 @@ describe('voxgrad evaluate', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^imageToText: R@1 .*R@5 1\.0000.*MRR/m)
     expect(stdout).toMatch(/^textToImage: /m)
+  })
+
+  it('probes RAD-ChestCT with a linear layer for each pooling', async () => {
+    const names = ['trn00001', 'trn00002', 'val00001', 'tst00001', 'tst00002']
+    const labels = [
+      ...['catheter_or_port', 'tracheal_tube', 'chest_tube', 'breast_implant', 'pacemaker_or_defib', 'stent', 'clip'],
+      ...['staple', 'gi_tube', 'hardware', 'suture', 'calcification', 'cardiomegaly', 'pericardial_effusion', 'hernia'],
+      ...['lymphadenopathy', 'emphysema', 'atelectasis', 'nodule', 'nodulegr1cm', 'opacity', 'scarring'],
+      ...['pleural_effusion', 'bronchial_wall_thickening', 'consolidation', 'bronchiectasis', 'septal_thickening'],
+    ]
+    const table = (prefix: string) => [
+      ['NoteAcc_DEID', ...labels.map((label) => `${label}*other`)].join(','),
+      ...names
+        .filter((name) => name.startsWith(prefix))
+        .map((name, n) => [name, ...labels.map((_, k) => (k + n) % 2)].join(',')),
+    ]
+    await writeTree(folder, {
+      'rad/imgtrain_Abnormality_and_Location_Labels.csv': table('trn'),
+      'rad/imgvalid_Abnormality_and_Location_Labels.csv': table('val'),
+      'rad/imgtest_Abnormality_and_Location_Labels.csv': table('tst'),
+    })
+    for (const [n, name] of names.entries()) {
+      const data = Int16Array.from({ length: 24 * 20 * 22 }, (_, i) => ((i * (n + 3)) % 1400) - 1000)
+      const ct = { dtype: 'I16' as const, shape: [24, 20, 22], data }
+      await writeNpz(join(folder, `rad/${name}.npz`), new Map([['ct', ct]]), async () => ct)
+    }
+    const args = ['--dataset', 'rad-chestct', '--protocol', 'probe', ...weights, '--steps', '4', '--out', 'probed']
+    const { code, stdout, stderr } = await voxgrad('evaluate', 'rad', ...args, '--json')
+    expect(stderr).not.toContain('voxgrad:')
+    expect(code).toBe(0)
+    const result = JSON.parse(stdout)
+    expect(result.studies).toEqual({ train: 2, validation: 1, test: 2 })
+    expect(Object.keys(result.poolings)).toEqual([...probePoolings])
+    for (const { auroc } of Object.values(result.poolings) as { auroc: number }[]) expect(auroc).toBeLessThanOrEqual(1)
+    const zeroShot = await voxgrad(
+      'evaluate',
+      'rad',
+      '--dataset',
+      'rad-chestct',
+      ...weights,
+      '--json',
+      '--out',
+      'rated',
+    )
+    expect(zeroShot.code).toBe(0)
+    expect(Object.keys(JSON.parse(zeroShot.stdout).findings)).toHaveLength(16)
   })
 })

@@ -1,9 +1,9 @@
 /** COLIPRI from files to vectors, probabilities and maps, on the software adapter with small random weights. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import {
   applyAffine,
   type LoaderError,
@@ -14,6 +14,7 @@ import {
   writeSafetensors,
 } from '../../src/data/index.js'
 import { type ColipriModel, loadModel, pipeline, writeRandomWeights } from '../../src/inference/index.js'
+import { fakeHub } from '../data/hub/fake-hub.js'
 import { largestError } from '../support/arrays.js'
 import { tinyConfig } from '../support/colipri.js'
 import { testDevice } from '../support/device.js'
@@ -223,6 +224,37 @@ describe('loadModel', () => {
     await writeFile(vocabulary, ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...words].join('\n'))
     using wrong = await loadModel('colipri', { weights, device, vocabulary })
     await expect(wrong.encodeText('x')).rejects.toThrow('85 entries, the text tower 64')
+  })
+
+  it('takes weights and vocabulary from the hub, once', async () => {
+    // As they are published: without a configuration, a vocabulary or a note in the file.
+    await using file = await openSafetensors(weights)
+    const tensors = new Map(await Promise.all(file.names.map(async (name) => [name, await file.read(name)] as const)))
+    const plain = join(folder, 'published.safetensors')
+    await writeSafetensors(plain, tensors)
+    const vocabulary = Buffer.from(file.metadata['voxgrad.vocabulary']!)
+    const hub = await fakeHub({
+      'model.safetensors': { contents: await readFile(plain), large: true },
+      'vocab.txt': { contents: vocabulary },
+    })
+    vi.stubEnv('HF_ENDPOINT', hub.endpoint)
+    vi.stubEnv('HF_HUB_CACHE', join(folder, 'hub'))
+    try {
+      const stages = new Set<string>()
+      const options = { config: tinyConfig, device: await testDevice() }
+      using loaded = await loadModel('colipri', { ...options, onProgress: ({ stage }) => stages.add(stage) })
+      expect([...stages]).toEqual(['download', 'load'])
+      expect(hub.log.some((line) => line.includes('vocab.txt'))).toBe(false)
+      expect(await loaded.encodeText('nodule')).toEqual(await model.encodeText('nodule'))
+      expect(hub.log.some((line) => line.includes('microsoft/BiomedVLP-CXR-BERT-specialized'))).toBe(true)
+      const downloads = () => hub.log.filter((line) => line.startsWith('GET') && !line.includes('/api/')).length
+      const before = downloads()
+      using again = await loadModel('colipri', options)
+      expect(await again.fingerprint()).toBe(await loaded.fingerprint())
+      expect(downloads()).toBe(before)
+    } finally {
+      vi.unstubAllEnvs()
+    }
   })
 
   it('refuses weights of another model', async () => {

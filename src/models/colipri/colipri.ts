@@ -4,7 +4,6 @@
  */
 import type { Device, DType, Tensor } from '../../engine/index.js'
 import { scope, ValueError } from '../../engine/index.js'
-import { concat } from '../../kernels/join/index.js'
 import { l2Normalize } from '../../kernels/losses/index.js'
 import { ParameterScope } from '../layers/parameter.js'
 import { initializeWeights, type LoadOptions, type LoadReport, loadWeights, type WeightSource } from '../weights.js'
@@ -94,9 +93,9 @@ export class Colipri {
   /** Projected tokens `[N, T, projection]`, those of all windows where there are several, to `[N, projection]`, unit. */
   pool(windows: readonly Tensor[]): Tensor {
     return scope(() => {
-      const [first, ...others] = windows as [Tensor, ...Tensor[]]
-      const tokens = others.length === 0 ? first : concat([first, ...others], 1)
-      return l2Normalize(this.image.pooler.apply(tokens), { axis: 1 })
+      const { pooler } = this.image
+      const pooled = windows.length === 1 ? pooler.apply(windows[0]!) : pooler.applyParts(windows)
+      return l2Normalize(pooled, { axis: 1 })
     })
   }
 
