@@ -35,6 +35,8 @@ export interface RunStart {
 
 export interface RunEnd {
   readonly timesMs: StageTimes
+  /** Most bytes of tensors on the device at a time, weights included. */
+  readonly peakDeviceBytes: number
   readonly inputs: readonly { readonly path: string; readonly sha256?: string | undefined }[]
   readonly outputs: readonly string[]
   readonly failures: readonly { readonly path: string; readonly message: string }[]
@@ -57,10 +59,11 @@ export class RunRecord {
     const described = {
       ...{ name: model.name, weights: model.weightsPath, sha256: await model.weightsHash() },
       ...{ fingerprint: await model.fingerprint(), dtype: model.dtype, config: model.config },
+      ...{ preprocessing: model.preprocessing, textPooling: model.textPooling },
       ...(model.note !== undefined && { note: model.note }),
     }
     const key = createHash('sha256')
-      .update(JSON.stringify([command, configuration, described.fingerprint, described.dtype, described.config]))
+      .update(JSON.stringify([command, configuration, { ...described, weights: undefined }]))
       .digest('hex')
     const start = {
       ...{ notice: researchNotice, command, arguments: process.argv.slice(2), configuration, key },

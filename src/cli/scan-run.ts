@@ -111,7 +111,12 @@ export async function runScans(scans: readonly ScanInput[], options: RunArgument
   progress.clear()
   const outputs = await writeTables(file.results, handler, options)
   const inputsDone = file.results.map(({ scan, sha256 }) => ({ path: scan, sha256 }))
-  await record.finish({ timesMs: stopwatch.timesMs, inputs: inputsDone, outputs, failures })
+  await record.finish({
+    ...{ timesMs: stopwatch.timesMs, peakDeviceBytes: model.device.memory().peakBytes },
+    inputs: inputsDone,
+    outputs,
+    failures,
+  })
   if (!options.json) printNotice(model)
   if (failures.length > 0) process.exitCode = failures.length === scans.length ? 1 : SOME_FAILED
 }

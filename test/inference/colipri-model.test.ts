@@ -9,11 +9,15 @@ import {
   type LoaderError,
   makeChestPhantom,
   openSafetensors,
+  openWeights,
+  preprocess,
   readVolume,
   writeNifti,
   writeSafetensors,
 } from '../../src/data/index.js'
+import { noGrad, tensor } from '../../src/engine/index.js'
 import { type ColipriModel, loadModel, pipeline, writeRandomWeights } from '../../src/inference/index.js'
+import { Colipri, colipriPreprocessing, windowStarts } from '../../src/models/index.js'
 import { fakeHub } from '../data/hub/fake-hub.js'
 import { largestError } from '../support/arrays.js'
 import { tinyConfig } from '../support/colipri.js'
@@ -158,6 +162,20 @@ describe('ColipriModel', () => {
     using fine = await loadModel('colipri', { weights, device, preprocessing: { route: 'evaluation' } })
     const dense = await fine.encodeImage(scans[0]!, { pool: false })
     expect(dense.shape).toEqual([4, 6, 8, 32])
+    // The same as the tower's own windows, which the golden cases hold to the reference.
+    const backbone = await fine.encodeImage(scans[0]!, { pool: false, project: false })
+    using tower = new Colipri(device, { config: tinyConfig, imageOnly: true })
+    await using source = await openWeights(weights)
+    await tower.load(source)
+    const steps = colipriPreprocessing(tinyConfig, { route: 'evaluation' })
+    const { data, shape } = preprocess(await readVolume(scans[0]!), steps)
+    expect(shape).toEqual([32, 48, 64])
+    using volume = tensor(device, data as Float32Array, [1, ...shape, 1])
+    const size = tinyConfig.image.inputSize
+    const starts = size.map((extent, axis) => windowStarts(shape[axis]!, extent)) as [number[], number[], number[]]
+    const { tokens } = noGrad(() => tower.image.encodeWindows(volume, size, starts))
+    expect(largestError(backbone.data, await tokens.data())).toBeLessThan(1e-5)
+    tokens.dispose()
     const pooled = await fine.encodeImage(scans[0]!)
     expect(Math.hypot(...pooled)).toBeCloseTo(1, 6)
     expect(await fine.fingerprint()).not.toBe(await model.fingerprint())

@@ -104,6 +104,10 @@ export class ColipriModel {
     return this.#parts.preprocessing
   }
 
+  get textPooling(): TextPooling {
+    return this.#parts.textPooling
+  }
+
   /** Numbers of an embedding. */
   get dimensions(): number {
     return this.config.projectionFeatures
@@ -120,10 +124,10 @@ export class ColipriModel {
     return this.#weightsHash
   }
 
-  /** Names what decides about vectors: equal for two models whose embeddings can be compared. */
+  /** Names what decides about image vectors: equal for two models whose embeddings can be compared. */
   async fingerprint(): Promise<string> {
-    const { route = 'standard', antialias = false } = this.#parts.preprocessing
-    const how = antialias ? `${route}+antialias` : route
+    const { route = 'standard', antialias = false, integerParity = true } = this.#parts.preprocessing
+    const how = [route, ...(antialias ? ['antialias'] : []), ...(integerParity ? [] : ['unrounded'])].join('+')
     return `${this.name}:${(await this.weightsHash()).slice(0, 16)}:${how}`
   }
 

@@ -47,8 +47,7 @@ export class TextRunner {
 
   async #encodeBatch(texts: readonly string[], pooling: TextPooling): Promise<Float32Array[]> {
     const { positions, vocabulary } = this.#model.config.text
-    this.#ready ??= this.#tokenizer()
-    const tokenizer = await this.#ready
+    const tokenizer = await this.#openTokenizer()
     if (tokenizer.vocabulary.size > vocabulary) {
       throw new DataError(`the vocabulary has ${tokenizer.vocabulary.size} entries, the text tower ${vocabulary}`, {
         remedy: 'Give the vocab.txt that the weights were trained with',
@@ -63,5 +62,16 @@ export class TextRunner {
     const values = (await embedding.data()) as Float32Array
     const features = values.length / texts.length
     return texts.map((_, row) => unit(values.slice(row * features, (row + 1) * features)))
+  }
+
+  /** Once; but what failed, such as a download, is tried again with the next text. */
+  async #openTokenizer(): Promise<WordPieceTokenizer> {
+    this.#ready ??= this.#tokenizer()
+    try {
+      return await this.#ready
+    } catch (error) {
+      this.#ready = undefined
+      throw error
+    }
   }
 }
