@@ -39,6 +39,8 @@ export interface Measurement {
   readonly coldMedianMs: number
   /** Executions per warm sample. */
   readonly repeats: number
+  /** Executions per second of the steady work that alternated with the warm samples; undefined without one. */
+  readonly pace: number | undefined
 }
 
 export interface MeasureContext {
@@ -60,19 +62,31 @@ const mostRounds = 2000
 /** Samples that are recorded before the first is read back. */
 const batchMs = 150
 
-/** Measures one contestant. */
-export async function measure(context: MeasureContext, contestant: Contestant): Promise<Measurement> {
-  return (await interleave(context, [contestant]))[0]!
+/** Measures one contestant, in alternation with `steady` if there is one. */
+export async function measure(
+  context: MeasureContext,
+  contestant: Contestant,
+  steady?: Contestant,
+): Promise<Measurement> {
+  return (await interleave(context, [contestant], steady))[0]!
 }
 
 /**
  * Measures contestants against each other: their samples alternate, so that a change of clock speed or load in between
- * meets all of them.
+ * meets all of them. `steady` is one more, whose times tell how fast the machine was.
  */
 export async function interleave(
   context: MeasureContext,
   contestants: readonly Contestant[],
+  steady?: Contestant,
 ): Promise<readonly Measurement[]> {
+  if (!steady) return alternate(context, contestants)
+  const measurements = await alternate(context, [...contestants, steady])
+  const pace = 1000 / measurements.at(-1)!.warm.median
+  return measurements.slice(0, -1).map((measurement) => ({ ...measurement, pace }))
+}
+
+async function alternate(context: MeasureContext, contestants: readonly Contestant[]): Promise<readonly Measurement[]> {
   const { settings } = context
   const repeats: number[] = []
   const estimates: number[] = []
@@ -105,6 +119,7 @@ export async function interleave(
     warm: summarize(warm[i]!.map((ms) => ms / repeats[i]!)),
     coldMedianMs: median(cold[i]!),
     repeats: repeats[i]!,
+    pace: undefined,
   }))
 }
 

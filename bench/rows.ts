@@ -37,6 +37,7 @@ export function emptyRow(identity: Pick<Row, 'name' | 'op' | 'case' | 'direction
     intensity: null,
     bound: null,
     fractionOfProbe: null,
+    pace: null,
     peers: [],
     note: '',
     ...identity,
@@ -83,7 +84,7 @@ export function judgedRow(row: Row, { correct, maxRelError, against }: Verdict):
 }
 
 export function timedRow(row: Row, work: Work, measurement: Measurement, clock: Clock, probes: readonly Probe[]): Row {
-  const { warm, coldMedianMs, repeats } = measurement
+  const { warm, coldMedianMs, repeats, pace } = measurement
   const { flops, bytes } = work
   const bound = boundOf(probes, work, row.dtype as FloatType)
   const seconds = warm.median / 1000
@@ -105,6 +106,7 @@ export function timedRow(row: Row, work: Work, measurement: Measurement, clock: 
     intensity: bytes > 0 ? flops / bytes : null,
     bound: bound?.bound ?? null,
     fractionOfProbe: bound ? bound.leastMs / warm.median : null,
+    pace: pace ?? null,
     note: joinNotes(warm.cv > noisyCv ? `noisy: CV ${(100 * warm.cv).toFixed(0)} %` : '', row.note),
   }
 }

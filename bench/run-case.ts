@@ -1,8 +1,10 @@
 /** Runs one case: correctness first, then its passes and variants against each other, then against peers. */
 import { DeviceLostError } from '../src/engine/index.js'
 import type { BenchCase, Direction } from './cases.js'
+import { boundOf } from './ceilings.js'
 import { type Entry, forcedEntries, pickedEntry } from './contestants.js'
 import type { RunContext } from './context.js'
+import type { FloatType } from './cost.js'
 import { interleave } from './measure.js'
 import { measurePeers } from './measure-peers.js'
 import { hostInputs, type Pass, Problem } from './problem.js'
@@ -80,6 +82,7 @@ async function runDirection(
         ? await interleave(
             context.session.context,
             sound.map(({ entry }) => entry),
+            context.session.steadyFor(boundOf(context.probes, pass.work, blank.dtype as FloatType)),
           )
         : []
     for (const [i, { entry, row }] of sound.entries()) {

@@ -1,6 +1,7 @@
 /** Runs the end-to-end cases of `bench/models`. */
 import { type Device, DeviceLostError, profile } from '../src/engine/index.js'
 import { isExplicit, rowLabel, type Selection } from './cases.js'
+import { boundOf } from './ceilings.js'
 import type { FloatType, Work } from './cost.js'
 import { measure } from './measure.js'
 import type { BenchModel, ModelCase, PreparedModel } from './model.js'
@@ -58,7 +59,8 @@ export async function runModel(session: Session, probes: readonly Probe[], run: 
     await device.sync()
     const { peakBytes } = device.memory()
     const { work, slowest } = await costOf(device, execute, test.work)
-    const measurement = await measure(session.context, { run: execute, dispatches: launches.length })
+    const steady = session.steadyFor(boundOf(probes, work, dtype))
+    const measurement = await measure(session.context, { run: execute, dispatches: launches.length }, steady)
     const timed = timedRow(row, work, measurement, session.clock, probes)
     const peak = `at most ${Math.ceil(peakBytes / 2 ** 20)} MiB of tensors, weights included`
     const note = joinNotes(timed.note, rateOf(test, timed.medianMs), peak, slowest)

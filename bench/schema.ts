@@ -118,6 +118,11 @@ export const rowSchema = z.object({
   bound: z.enum(['compute', 'memory']).nullable(),
   /** Least time that the probes of this run allow, over the median. Not clamped. */
   fractionOfProbe: measured,
+  /**
+   * On software adapters, unless quick: executions per second of unchanging work of the same bound, in alternation with the samples. It
+   * tells how fast the machine was just then.
+   */
+  pace: measured.default(null),
   peers: z.array(peerResultSchema),
   note: z.string(),
 })

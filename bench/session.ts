@@ -3,9 +3,11 @@ import { availableParallelism } from 'node:os'
 import { type Clock, chooseClock } from '../src/engine/clock.js'
 import { type Device, type DeviceProfile, empty, type Tensor } from '../src/engine/index.js'
 import { openDevice } from '../src/tuning/index.js'
+import type { Bound } from './ceilings.js'
 import { fill } from './fill.js'
-import type { MeasureContext, SamplingSettings } from './measure.js'
+import type { Contestant, MeasureContext, SamplingSettings } from './measure.js'
 import { fullSampling, quickSampling } from './measure.js'
+import { type SteadyWork, steadyWork } from './pace.js'
 import type { ReferenceBudget } from './verify/subproblem.js'
 
 export interface SessionOptions {
@@ -30,6 +32,7 @@ export class Session {
   readonly flushBytes: number
   /** About how long {@link flushCaches} takes. */
   flushMs = 0
+  readonly #steady: SteadyWork | undefined
   readonly #flushTarget: Tensor
 
   private constructor(
@@ -45,6 +48,8 @@ export class Session {
     this.settings = quick ? quickSampling : fullSampling
     this.flushBytes = target.byteLength
     this.#flushTarget = target
+    // GPUs have clocks and memory of their own, and a minute is too short for it.
+    if (device.capabilities.software && !quick) this.#steady = steadyWork(device)
   }
 
   static async open(options: SessionOptions): Promise<Session> {
@@ -86,6 +91,11 @@ export class Session {
       `${scale}${this.clockNote}; at least ${minSamples} samples and ${minSeconds} s a case, warm; ` +
       `${coldSamples} single executions after writing ${this.flushBytes / 2 ** 20} MiB, cold${threads}`
     )
+  }
+
+  /** Unchanging work of the same bound, where the speed of the machine is worth watching. */
+  steadyFor(bound: Bound | undefined): Contestant | undefined {
+    return this.#steady?.[bound?.bound ?? 'memory']
   }
 
   close(): void {

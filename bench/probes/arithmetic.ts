@@ -10,7 +10,7 @@ interface FmaProblem {
   readonly rounds: number
 }
 
-const workgroupSize = 128
+export const fmaWorkgroupSize = 128
 /** Steps per round, over all chains; a step is two operations per component. */
 const stepsPerRound = 32
 
@@ -19,7 +19,7 @@ const formulations = [1, 2, 4].flatMap((width) =>
   ['fma(x, scale, shift)', 'x * scale + shift'].map((expression) => ({ width, expression })),
 )
 
-function fmaKernel(scalar: 'f32' | 'f16', width: number, expression: string): Kernel<FmaProblem> {
+export function fmaKernel(scalar: 'f32' | 'f16', width: number, expression: string): Kernel<FmaProblem> {
   const vector = width === 1 ? scalar : `vec${width}<${scalar}>`
   return probeKernel<FmaProblem>(`fma ${vector} ${expression}`, {
     wgsl: fmaWgsl,
@@ -38,13 +38,13 @@ const workgroupsFor = ({ capabilities }: Device): number => (capabilities.softwa
 async function measureFma(context: ProbeContext, scalar: 'f32' | 'f16') {
   const { device } = context
   const constants = tensor(device, [0.5, 0.25, 0, 0])
-  const result = tensor(device, new Float32Array(4 * workgroupSize))
+  const result = tensor(device, new Float32Array(4 * fmaWorkgroupSize))
   const workgroups = workgroupsFor(device)
   let best = { value: 0, note: '' }
   for (const { width, expression } of formulations) {
     const kernel = fmaKernel(scalar, width, expression)
     const work = (rounds: number) => recordFma(device, kernel, { workgroups, rounds }, constants, result)
-    const operations = 2 * stepsPerRound * width * workgroupSize * workgroups
+    const operations = 2 * stepsPerRound * width * fmaWorkgroupSize * workgroups
     const value = (await bestRate(context, work, operations, 16)) / 1e9
     if (value > best.value) best = { value, note: `best as ${expression} on ${width} components` }
   }

@@ -16,7 +16,7 @@ interface MemoryProblem {
   readonly steps: number
 }
 
-const workgroupSize = 64
+export const memoryWorkgroupSize = 64
 const vectorBytes = 16
 const sources: Readonly<Record<Access, string>> = { read: readWgsl, write: writeWgsl, copy: copyWgsl }
 
@@ -27,7 +27,7 @@ const softwareLayouts: readonly MemoryLayout[] = ['side by side', 'a stretch per
 const workingSetsKib = [64, 256, 1024, 4096, 16384, 65536, 262144]
 const quickWorkingSetsKib = [64, 1024, 16384, 65536]
 
-function memoryKernel(access: Access, layout: MemoryLayout): Kernel<MemoryProblem> {
+export function memoryKernel(access: Access, layout: MemoryLayout): Kernel<MemoryProblem> {
   return probeKernel<MemoryProblem>(`memory ${access} ${layout}`, {
     wgsl: sources[access],
     specialize: () => ({ constants: layoutConstants(layout) }),
@@ -40,13 +40,13 @@ async function measureMemory(context: ProbeContext, access: Access, workingSetBy
   const { device } = context
   const bytes = access === 'copy' ? workingSetBytes / 2 : workingSetBytes
   const source = empty(device, [bytes / 4])
-  const target = access === 'read' ? empty(device, [4 * workgroupSize]) : empty(device, [bytes / 4])
+  const target = access === 'read' ? empty(device, [4 * memoryWorkgroupSize]) : empty(device, [bytes / 4])
   const vectors = bytes / vectorBytes
   const { software } = device.capabilities
   const workgroups = software ? 64 : 4096
   // Each workgroup's share of the array, so that one round is one walk over it (or over the part that a small array has).
-  const share = Math.max(1, vectors / (workgroups * workgroupSize))
-  const bytesPerStep = workgroups * workgroupSize * vectorBytes * (access === 'copy' ? 2 : 1)
+  const share = Math.max(1, vectors / (workgroups * memoryWorkgroupSize))
+  const bytesPerStep = workgroups * memoryWorkgroupSize * vectorBytes * (access === 'copy' ? 2 : 1)
   let best = { value: 0, note: '' }
   for (const layout of software ? softwareLayouts : memoryLayouts) {
     const kernel = memoryKernel(access, layout)

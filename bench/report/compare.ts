@@ -1,6 +1,6 @@
 /** Compares a run with a stored one: what changed beyond a threshold, and whether anything got worse. */
-import { type Header, type Row, type Run, rowKey } from '../schema.js'
-import { duration, percent } from './format.js'
+import { type Header, type Probe, type Row, type Run, rowKey } from '../schema.js'
+import { duration, figure, percent } from './format.js'
 
 export interface Change {
   readonly key: string
@@ -14,6 +14,8 @@ export interface Change {
 export interface Comparison {
   readonly compared: number
   readonly changes: readonly Change[]
+  /** Ceilings of the machine itself that moved beyond the threshold. */
+  readonly moved: readonly { readonly before: Probe; readonly after: Probe }[]
   /** Why nothing can be judged: another device, or another profile. */
   readonly incomparable: string | undefined
 }
@@ -24,14 +26,24 @@ export const hasRegressions = ({ changes }: Comparison): boolean =>
 
 export function compareRuns(before: Run, after: Run, threshold: number): Comparison {
   const incomparable = difference(before.header, after.header)
-  if (incomparable) return { compared: 0, changes: [], incomparable }
+  if (incomparable) return { compared: 0, changes: [], moved: [], incomparable }
   const old = new Map(before.rows.map((row) => [rowKey(row), row]))
   const pairs = after.rows.flatMap((row) => {
     const earlier = old.get(rowKey(row))
     return earlier ? [{ before: earlier, after: row }] : []
   })
   const changes = pairs.flatMap((pair) => changeOf(pair.before, pair.after, threshold) ?? [])
-  return { compared: pairs.length, changes, incomparable: undefined }
+  const moved = movedProbes(before.header.probes, after.header.probes, threshold)
+  return { compared: pairs.length, changes, moved, incomparable: undefined }
+}
+
+function movedProbes(before: readonly Probe[], after: readonly Probe[], threshold: number): Comparison['moved'] {
+  return after.flatMap((probe) => {
+    const earlier = before.find(({ name }) => name === probe.name)
+    if (!earlier?.value || !probe.value) return []
+    const ratio = probe.value / earlier.value
+    return Math.max(ratio, 1 / ratio) > 1 + threshold ? [{ before: earlier, after: probe }] : []
+  })
 }
 
 /** Times of two devices or two profiles say nothing about a change of code. */
@@ -66,20 +78,36 @@ function changeOf(before: Row, after: Row, threshold: number): Change | undefine
   return undefined
 }
 
-/** Beyond the threshold, and beyond the noise: the middle three fifths of the samples do not overlap. */
+/**
+ * Beyond the threshold in time and beside what the machine did at the time, since one that is slower as a whole says
+ * nothing about the code; and beyond the noise: the middle three fifths of the samples do not overlap.
+ */
 function beyond(before: Row, after: Row, ratio: number, threshold: number): boolean {
-  if (ratio > 1 + threshold) return after.p20Ms! > before.p80Ms!
-  if (ratio < 1 / (1 + threshold)) return after.p80Ms! < before.p20Ms!
+  const relative = ratio / machineRatio(before, after)
+  const slower = 1 + threshold
+  if (ratio > slower && relative > slower) return after.p20Ms! > before.p80Ms!
+  if (ratio < 1 / slower && relative < 1 / slower) return after.p80Ms! < before.p20Ms!
   return false
 }
 
-export function comparisonLines({ compared, changes, incomparable }: Comparison, threshold: number): string[] {
+/** How much longer the machine took for unchanging work: beside the samples where that is known, else for the probes. */
+function machineRatio(before: Row, after: Row): number {
+  if (before.pace && after.pace && before.bound === after.bound) return before.pace / after.pace
+  const { medianMs, fractionOfProbe } = after
+  if (!before.fractionOfProbe || !fractionOfProbe) return 1
+  return (fractionOfProbe * medianMs!) / (before.fractionOfProbe * before.medianMs!)
+}
+
+export function comparisonLines({ compared, changes, moved, incomparable }: Comparison, threshold: number): string[] {
   if (incomparable) return [`not compared: ${incomparable}`]
   const worst = [...changes].sort(
     (a, b) => (b.ratio ?? Number.POSITIVE_INFINITY) - (a.ratio ?? Number.POSITIVE_INFINITY),
   )
-  return [...worst.map(changeLine), summary(changes, compared, threshold)]
+  return [...moved.map(movedLine), ...worst.map(changeLine), summary(changes, compared, threshold)]
 }
+
+const movedLine = ({ before, after }: Comparison['moved'][number]): string =>
+  `machine ${after.name}: ${figure(before.value)} to ${figure(after.value)} ${after.unit}`
 
 function changeLine({ key, before, after, ratio, kind }: Change): string {
   if (ratio === undefined)

@@ -30,6 +30,7 @@ const columns = [
   'intensity',
   'bound',
   'fractionOfProbe',
+  'pace',
   'peers',
   'note',
 ] as const satisfies readonly (keyof Row)[]

@@ -3,6 +3,7 @@ import { type DeviceLostError, DisposedError, LimitError, OutOfMemoryError } fro
 import { acquireAdapter, acquireGpu, type Profile, profileToggles } from './gpu.js'
 import type { VariantPreferences } from './kernel.js'
 import { BufferPool, type MemoryStatistics, type PooledBuffer, type Storage, sizeClass } from './memory.js'
+import { awaitIdly } from './patience.js'
 import { PipelineCache } from './pipelines.js'
 import { describeOperation, lostError, Recorder } from './recorder.js'
 
@@ -117,7 +118,7 @@ export class Device {
   /** Submits what was recorded and waits until the device has done it. Rejects with the error of whatever failed. */
   async sync(): Promise<void> {
     this.flush()
-    await this.gpu.queue.onSubmittedWorkDone()
+    await this.#wait(this.gpu.queue.onSubmittedWorkDone())
     await this.#settle()
   }
 
@@ -150,7 +151,7 @@ export class Device {
     this.recorder.copy(storage.buffer.gpu, staging, bytes)
     this.recorder.flush()
     try {
-      await staging.mapAsync(GPUMapMode.READ, 0, bytes)
+      await this.#wait(staging.mapAsync(GPUMapMode.READ, 0, bytes))
     } catch (cause) {
       await this.#settle()
       throw cause
@@ -175,7 +176,7 @@ export class Device {
       encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes)
     })
     this.recorder.flush()
-    await staging.mapAsync(GPUMapMode.READ, 0, bytes)
+    await this.#wait(staging.mapAsync(GPUMapMode.READ, 0, bytes))
     const stamps = new BigUint64Array(staging.getMappedRange(0, bytes).slice(0))
     staging.unmap()
     this.#stagingFree.get(staging.size)!.push(staging)
@@ -192,6 +193,10 @@ export class Device {
 
   [Symbol.dispose](): void {
     this.destroy()
+  }
+
+  #wait<T>(pending: Promise<T>): Promise<T> {
+    return this.capabilities.software ? awaitIdly(pending) : pending
   }
 
   async #settle(): Promise<void> {

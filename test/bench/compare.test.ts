@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { compareRuns, comparisonLines, hasRegressions } from '../../bench/report/compare.js'
 import type { Row } from '../../bench/schema.js'
-import { row, run, scaled } from './samples.js'
+import { header, row, run, scaled } from './samples.js'
 
 const compare = (before: Row, after: Row) => compareRuns(run([before]), run([after]), 0.1)
 
@@ -25,6 +25,21 @@ describe('comparison of runs', () => {
     const comparison = compare(row(), scaled(row(), 0.8))
     expect(comparison.changes.map(({ kind }) => kind)).toEqual(['faster'])
     expect(hasRegressions(comparison)).toBe(false)
+  })
+
+  it('takes a machine that is slower as a whole for no regression, and tells it', () => {
+    const probes = header().probes.map((probe) => ({ ...probe, value: probe.value! / 1.5 }))
+    const before = run([row()])
+    const slowMachine = compareRuns(before, run([{ ...scaled(row(), 1.5), fractionOfProbe: 1 }], { probes }), 0.1)
+    expect(slowMachine.changes).toEqual([])
+    expect(comparisonLines(slowMachine, 0.1)[0]).toBe('machine f32 multiply-add: 1000 to 667 GFLOP/s')
+    const slowKernel = compareRuns(before, run([{ ...scaled(row(), 1.5), fractionOfProbe: 0.8 }], { probes }), 0.1)
+    expect(slowKernel.changes.map(({ kind }) => kind)).toEqual(['slower'])
+    const paces = (pace: number) => compare(row({ pace: 100 }), { ...scaled(row(), 1.5), pace })
+    expect(paces(66).changes).toEqual([])
+    expect(paces(100).changes.map(({ kind }) => kind)).toEqual(['slower'])
+    // A faster ceiling is not a slower kernel either.
+    expect(compare(row(), row({ fractionOfProbe: 0.5 })).changes).toEqual([])
   })
 
   it('takes overlapping samples for noise', () => {

@@ -66,6 +66,7 @@ export function row(changes: Partial<Row> = {}): Row {
     intensity: 1000,
     bound: 'compute',
     fractionOfProbe: 1,
+    pace: null,
     ...changes,
   }
 }
@@ -77,7 +78,7 @@ export function scaled(original: Row, factor: number): Row {
     p20Ms: original.p20Ms! * factor,
     p80Ms: original.p80Ms! * factor,
   }
-  return { ...original, ...times }
+  return { ...original, ...times, fractionOfProbe: original.fractionOfProbe! / factor }
 }
 
 export const run = (rows: readonly Row[], changes: Partial<Header> = {}): Run => ({ header: header(changes), rows })
