@@ -2,7 +2,7 @@
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import { writeNifti } from '../data/index.js'
-import { overScan, patchSimilarities } from '../inference/index.js'
+import { overScan, patchSimilarities, valueRange } from '../inference/index.js'
 import { researchNotice } from './options.js'
 import { listScans } from './scan-list.js'
 import { runScans, type ScanArguments, scanCommand } from './scan-run.js'
@@ -38,8 +38,8 @@ async function map(scans: string[], options: MapArguments): Promise<void> {
             const file = join(out, `${mapName(name, sha256!)}.${slug(text)}.nii.gz`)
             const volume = overScan(patches, dense!.prepared)
             await writeNifti(file, { ...volume, source: mapSource(file, text) })
-            const values = patches.data
-            maps.push({ text, file, lowest: lowest(values), highest: -lowest(Array.from(values, (value) => -value)) })
+            const [lowest, highest] = valueRange(patches)
+            maps.push({ text, file, lowest, highest })
           }
           return { maps }
         },
@@ -66,13 +66,6 @@ const slug = (text: string): string =>
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')
     .slice(0, 60)
-
-const lowest = (values: ArrayLike<number>): number =>
-  Array.prototype.reduce.call(
-    values,
-    (low, value) => Math.min(low as number, value),
-    Number.POSITIVE_INFINITY,
-  ) as number
 
 /** What goes into the header's description. */
 function mapSource(path: string, text: string) {

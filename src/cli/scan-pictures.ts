@@ -3,6 +3,7 @@ import {
   applyAffine,
   encodePng,
   gridOf,
+  invertAffine,
   type RgbImage,
   renderOrthogonalSlices,
   resampleToGrid,
@@ -11,7 +12,7 @@ import {
   type Volume,
   voxelAt,
 } from '../data/index.js'
-import { type DenseImage, patchSimilarities } from '../inference/index.js'
+import { type DenseImage, patchSimilarities, valueRange } from '../inference/index.js'
 
 export interface ScanPictures {
   readonly width: number
@@ -42,7 +43,7 @@ export function drawScan(raw: Volume, dense: DenseImage, vectors: readonly Float
   }
   const image = renderOrthogonalSlices(scan, { ...settings, window: 'wide' })
   const maps = patches.map((volume): MapPicture => {
-    const [lowest, highest] = rangeOf(volume.data as Float32Array)
+    const [lowest, highest] = valueRange(volume)
     // Linear interpolation over the display grid; what the network did not see has no colour.
     const over = resampleToGrid(volume, gridOf(scan), { outside: lowest })
     const width = Math.max(highest - lowest, 1e-6)
@@ -66,23 +67,11 @@ function peak(patches: Volume): Triple {
   return applyAffine(patches.affine, best)
 }
 
-/** The place, or the middle of the scan when it lies in the padding around it. */
-function insideOf(scan: Volume, pointMm: Triple): Triple {
-  const middle = applyAffine(scan.affine, scan.shape.map((size) => Math.floor(size / 2)) as Triple)
-  const corners = [[0, 0, 0] as Triple, scan.shape.map((size) => size - 1) as Triple].map((corner) =>
-    applyAffine(scan.affine, corner),
-  )
-  const inside = pointMm.every((mm, axis) => {
-    const [a, b] = [corners[0]![axis]!, corners[1]![axis]!]
-    return mm >= Math.min(a, b) && mm <= Math.max(a, b)
-  })
-  return inside ? pointMm : middle
-}
-
-function rangeOf(values: Float32Array): [number, number] {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)]
-  return [low, high]
+/** The place, or where the scan ends when it lies in the padding around it. */
+function insideOf({ affine, shape }: Volume, pointMm: Triple): Triple {
+  const index = applyAffine(invertAffine(affine), pointMm)
+  const inside = index.map((value, axis) => Math.min(Math.max(value, 0), shape[axis]! - 1)) as Triple
+  return applyAffine(affine, inside)
 }
 
 /** Dark red over orange to yellow, ever more opaque. */

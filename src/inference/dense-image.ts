@@ -54,6 +54,13 @@ export function patchSimilarities({ data, shape, affine }: DenseImage, vector: F
   return volumeFromArray(values, [d, h, w], affine)
 }
 
+/** The lowest and the highest value of patches. */
+export function valueRange({ data }: Volume): [lowest: number, highest: number] {
+  let [lowest, highest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const value of data) [lowest, highest] = [Math.min(lowest, value), Math.max(highest, value)]
+  return [lowest, highest]
+}
+
 /**
  * A volume on the grid of the patches, linearly interpolated over the grid of the scan that they are of. `outside` (NaN
  * by default: nothing is known) is for voxels that the network did not see.

@@ -9,7 +9,7 @@ export {
 } from './colipri/colipri-model.js'
 export { type ClassScore, dotProduct, type FindingScore } from './colipri/scores.js'
 export type { TextPooling } from './colipri/text-runner.js'
-export { type DenseImage, overScan, type PreparedGrid, patchSimilarities } from './dense-image.js'
+export { type DenseImage, overScan, type PreparedGrid, patchSimilarities, valueRange } from './dense-image.js'
 export { hashPath } from './file-hash.js'
 export {
   type LoadableModels,
