@@ -1,19 +1,20 @@
 /** The scans that files, patterns and folders stand for. */
-import { readdir, stat } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { DataError } from '../data/index.js'
 
 const wildcard = /[*?[]/
 
-const scanFile = /\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)$/i
+const scanFile = /\.(nii|nii\.gz|hdr|nrrd|nhdr|mha|mhd)$/i
 
-/** Files of a DICOM series, which often have no ending. */
-const sliceFile = /(\.dcm|\.ima|(^|\/)[^.]+|(^|\/)[\d.]+)$/i
+/** Names of DICOM slices, which often have no ending or one that is a number; whether they are, their contents say. */
+const sliceFile = /(\.dcm|\.ima|^[^.]+|\.\d+)$/i
 
 /**
  * Scans in the order of the arguments, each once; within a folder or pattern by name. A file is a scan. In a folder all
  * NIfTI, NRRD and MetaImage files below it are scans, and so is each folder with DICOM slices. In patterns `*` and `?`
- * stand for letters of a name, `[ab]` for one of some, `**` for any folders. Throws a DataError for what is not there and for what holds no scan.
+ * stand for letters of a name, `[ab]` for one of some, `**` for any folders. Throws a DataError for patterns that match
+ * nothing and for folders without scans.
  */
 export async function listScans(inputs: readonly string[]): Promise<string[]> {
   const scans = new Set<string>()
@@ -38,10 +39,24 @@ async function scansBelow(folder: string): Promise<string[]> {
   const entries = (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))
   const files = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name)
   const own = files.filter((name) => scanFile.test(name)).map((name) => join(folder, name))
-  const isSeries = own.length === 0 && files.some((name) => sliceFile.test(name))
-  const below: string[] = isSeries ? [folder] : own
+  const slices = own.length > 0 ? [] : files.filter((name) => sliceFile.test(name))
+  const below: string[] = (await holdsDicom(folder, slices)) ? [folder] : own
   for (const entry of entries) if (entry.isDirectory()) below.push(...(await scansBelow(join(folder, entry.name))))
   return below
+}
+
+async function holdsDicom(folder: string, names: readonly string[]): Promise<boolean> {
+  for (const name of names) {
+    const file = await open(join(folder, name)).catch(() => undefined)
+    if (!file) continue
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 128)
+      if (bytesRead === 4 && buffer.toString('latin1') === 'DICM') return true
+    } finally {
+      await file.close()
+    }
+  }
+  return false
 }
 
 /** Paths that fit a pattern. Only the folder before the first wildcard is searched. */

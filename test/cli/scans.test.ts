@@ -52,7 +52,13 @@ const weights = ['--weights', 'w.safetensors']
 
 describe('listScans', () => {
   it('finds scans by file, folder and pattern, each once', async () => {
-    await writeTree(folder, { 'dicom/1.2.3': 'x', 'dicom/notes/readme.txt': 'x', 'empty/readme.txt': 'x' })
+    const slice = `${'\0'.repeat(128)}DICM`
+    await writeTree(folder, {
+      'dicom/1.2.3': slice,
+      'dicom/notes/LICENCE': 'x',
+      'empty/LICENCE': 'x',
+      'empty/x.txt': 'x',
+    })
     const inside = (path: string) => join(folder, path)
     const all = scans.map(inside)
     expect(await listScans([inside('study')])).toEqual(all)
