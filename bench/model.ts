@@ -19,6 +19,8 @@ export interface ModelCase {
   readonly quick: boolean
   /** Whether a software adapter can run it in reasonable time. */
   readonly software: boolean
+  /** What one execution makes, to tell how many there are in a second. */
+  readonly makes?: { readonly count: number; readonly what: string }
   /** Where it is known better than by adding up the operations of one execution. */
   readonly work?: Work
   prepare(device: Device, dtype: 'f32' | 'f16'): Promise<PreparedModel>

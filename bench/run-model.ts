@@ -54,13 +54,17 @@ export async function runModel(session: Session, probes: readonly Probe[], run: 
     const row = judgedRow(blank, await prepared.check())
     if (row.status !== 'ok') return row
     const { run: execute } = prepared
+    device.resetPeakMemory()
     const { launches } = traced(device, execute)
     await device.sync()
+    const { peakBytes } = device.memory()
     const { work, slowest } = await costOf(device, execute, test.work)
     const steady = session.steadyFor(boundOf(probes, work, dtype))
     const measurement = await measure(session.context, { run: execute, dispatches: launches.length }, steady)
     const timed = timedRow(row, work, measurement, session.clock, probes)
-    return { ...timed, variant: `${launches.length} launches`, note: joinNotes(timed.note, slowest) }
+    const peak = `at most ${Math.ceil(peakBytes / 2 ** 20)} MiB of tensors, weights included`
+    const note = joinNotes(timed.note, rateOf(test, timed.medianMs), peak, slowest)
+    return { ...timed, variant: `${launches.length} launches`, note }
   } catch (error) {
     if (error instanceof DeviceLostError) throw error
     return failedRow(blank, error)
@@ -68,6 +72,10 @@ export async function runModel(session: Session, probes: readonly Probe[], run: 
     prepared?.dispose()
     device.pool.trim()
   }
+}
+
+function rateOf({ makes }: ModelCase, medianMs: number | null): string {
+  return makes && medianMs ? `${((1000 * makes.count) / medianMs).toPrecision(3)} ${makes.what}/s` : ''
 }
 
 /** Work of one execution, added up over its operations, and where its time goes. */

@@ -11,6 +11,17 @@ export {
   Tensor,
   tensor,
 } from './engine/index.js'
+export {
+  type ColipriModel,
+  type DenseImage,
+  type EncodedScan,
+  type FindingScore,
+  type LoadModelOptions,
+  loadModel,
+  pipeline,
+  type ScanInput,
+  type ZeroShotClassifier,
+} from './inference/index.js'
 export { Colipri, colipriPreprocessing, colipriPublished } from './models/index.js'
-export { ExactIndex } from './search/index.js'
+export { ExactIndex, openStore, type VectorStore } from './search/index.js'
 export { openDevice, type TunedDeviceOptions } from './tuning/index.js'

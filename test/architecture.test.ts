@@ -16,7 +16,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   train: ['models', 'kernels', 'engine', 'data', 'numeric'],
   search: ['models', 'kernels', 'engine', 'data', 'numeric'],
   tuning: ['models', 'kernels', 'engine', 'numeric'],
-  cli: ['tuning', 'search', 'train', 'models', 'kernels', 'engine', 'data', 'numeric'],
+  inference: ['tuning', 'models', 'kernels', 'engine', 'data', 'numeric'],
+  cli: ['inference', 'tuning', 'search', 'train', 'models', 'kernels', 'engine', 'data', 'numeric'],
 }
 
 /** These run in a browser as they are. */

@@ -1,4 +1,4 @@
-/** COLIPRI's image embedding, with random weights: the time does not depend on their values. */
+/** COLIPRI's embeddings, with random weights: the time does not depend on their values. */
 import { type Device, noGrad, type Tensor, tensor } from '../../src/engine/index.js'
 import { Colipri } from '../../src/models/colipri/colipri.js'
 import { type ColipriConfig, colipriPublished } from '../../src/models/colipri/config.js'
@@ -33,26 +33,37 @@ async function checkUnit(embedding: Tensor, dtype: 'f32' | 'f16') {
 async function prepare(device: Device, dtype: 'f32' | 'f16', config: ColipriConfig): Promise<PreparedModel> {
   const model = new Colipri(device, { config, dtype, imageOnly: true }).initialize(seed)
   const shape = [1, ...config.image.inputSize, 1]
-  const volume = tensor(
-    device,
-    uniform(
-      shape.reduce((a, b) => a * b),
-      seed,
-    ),
-    shape,
-    { dtype },
+  const values = uniform(
+    shape.reduce((a, b) => a * b),
+    seed,
   )
+  const volume = tensor(device, values, shape, { dtype })
+  return prepared(dtype, () => model.embedImage(volume), [volume, model])
+}
+
+/** Texts as long as the tower takes them. */
+async function prepareText(device: Device, dtype: 'f32' | 'f16', texts: number): Promise<PreparedModel> {
+  const { vocabulary, positions } = colipriPublished.text
+  const model = new Colipri(device, { dtype }).initialize(seed)
+  const values = uniform(texts * positions, seed)
+  const ids = tensor(
+    device,
+    Int32Array.from(values, (value) => Math.floor((value * 0.5 + 0.5) * (vocabulary - 1))),
+    [texts, positions],
+  )
+  const mask = tensor(device, new Uint32Array(texts * positions).fill(1), [texts, positions])
+  return prepared(dtype, () => model.embedText(ids, mask), [ids, mask, model])
+}
+
+function prepared(dtype: 'f32' | 'f16', embed: () => Tensor, parts: readonly { dispose(): void }[]): PreparedModel {
   return {
-    run: () => noGrad(() => model.embedImage(volume).dispose()),
+    run: () => noGrad(() => embed().dispose()),
     check: async () => {
-      const embedding = noGrad(() => model.embedImage(volume))
-      const verdict = await checkUnit(embedding, dtype)
-      embedding.dispose()
-      return verdict
+      using embedding = noGrad(embed)
+      return await checkUnit(embedding, dtype)
     },
     dispose: () => {
-      volume.dispose()
-      model.dispose()
+      for (const part of parts) part.dispose()
     },
   }
 }
@@ -63,6 +74,7 @@ function embedCase(name: string, config: ColipriConfig, size: { quick: boolean; 
     shape: [[1, ...config.image.inputSize, 1]],
     options: { features: config.image.features, depth: config.image.depth },
     ...size,
+    makes: { count: 1, what: 'volumes' },
     prepare: (device, dtype) => prepare(device, dtype, config),
   }
 }
@@ -70,6 +82,14 @@ function embedCase(name: string, config: ColipriConfig, size: { quick: boolean; 
 export const model: BenchModel = {
   name: 'colipri',
   cases: [
+    {
+      name: 'embed a report',
+      shape: [[1, colipriPublished.text.positions]],
+      options: { layers: colipriPublished.text.layers },
+      ...{ quick: false, software: true },
+      makes: { count: 1, what: 'texts' },
+      prepare: (device, dtype) => prepareText(device, dtype, 1),
+    },
     embedCase('embed, small configuration', small, { quick: true, software: true }),
     embedCase('embed', colipriPublished, { quick: false, software: false }),
   ],

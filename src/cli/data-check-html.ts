@@ -1,5 +1,6 @@
 /** The summary of `voxgrad data check` as one HTML file that needs nothing else. */
 import type { DatasetCheck, Spread } from '../data/index.js'
+import { escapeHtml } from './html.js'
 
 /** Rows of findings shown; the JSON has them all. */
 const MOST_ROWS = 500
@@ -92,8 +93,3 @@ const number = (value: number): string => `<td class="number">${value.toLocaleSt
 const bar = (part: number): string => `<span class="bar" style="width:${(part * 12).toFixed(2)}rem"></span>`
 
 const spread = ({ min, median, max }: Spread): string => [min, median, max].map((value) => +value.toFixed(3)).join(', ')
-
-function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-  return text.replace(/[&<>"']/g, (character) => entities[character]!)
-}

@@ -1,25 +1,11 @@
-/** `voxgrad demo`: the main job on a made-up chest, from file to vector. */
+/** `voxgrad demo`: the main job on a made-up chest, from file to vector and findings. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { makeChestPhantom, renderOrthogonalSlices, writeNifti, writePng } from '../data/index.js'
-import { Colipri, type ColipriConfig, colipriPublished } from '../models/index.js'
-import { openDevice } from '../tuning/index.js'
-import { encodeScan, norm, prepareScan, Stopwatch } from './embed-scan.js'
+import { loadModel, Stopwatch, writeRandomWeights } from '../inference/index.js'
+import { colipriTiny } from '../models/index.js'
 import { addDeviceOptions, type DeviceArguments, researchNotice } from './options.js'
-
-/** The published architecture, narrow and shallow, at 6 mm: seconds on a CPU. */
-const demoConfig: ColipriConfig = {
-  ...colipriPublished,
-  image: {
-    ...colipriPublished.image,
-    inputSize: [64, 64, 64],
-    spacingMm: [6, 6, 6],
-    features: 96,
-    depth: 4,
-    heads: 4,
-  },
-}
 
 interface DemoArguments extends DeviceArguments {
   readonly seed: string
@@ -30,7 +16,7 @@ export function demoCommand(): Command {
   const command = new Command('demo')
     .description('Make a chest phantom, embed it, and draw it: everything works without data, weights or a GPU')
     .option('--seed <number>', 'seed of the phantom and of the weights', '1')
-    .option('--out <folder>', 'where the scan and the picture go', join('out', 'demo'))
+    .option('--out <folder>', 'where the scan, the picture and the weights go', join('out', 'demo'))
   return addDeviceOptions(command).action(demo)
 }
 
@@ -38,6 +24,7 @@ async function demo({ seed: seedText, out, ...deviceOptions }: DemoArguments): P
   const seed = Number(seedText)
   const scanPath = join(out, 'chest-phantom.nii.gz')
   const picturePath = join(out, 'chest-phantom.png')
+  const weights = join(out, 'random-weights.safetensors')
   const stopwatch = new Stopwatch()
   await mkdir(out, { recursive: true })
   const { volume, report } = await stopwatch.time('make phantom', () =>
@@ -47,24 +34,22 @@ async function demo({ seed: seedText, out, ...deviceOptions }: DemoArguments): P
   await stopwatch.time('draw', () =>
     writePng(picturePath, renderOrthogonalSlices(volume, { window: 'lung', pixelMm: 1 })),
   )
+  await stopwatch.time('make weights', () => writeRandomWeights(weights, { config: colipriTiny, seed }))
+  using model = await stopwatch.time('load model', () => loadModel('colipri', { weights, deviceOptions }))
+  const embedding = await stopwatch.time('embed', () => model.encodeImage(scanPath))
+  const findings = await stopwatch.time('zero-shot', () =>
+    model.zeroShot(embedding, { findings: ['Lung nodule', 'Pleural effusion'] }),
+  )
 
-  const prepared = await prepareScan(scanPath, demoConfig, stopwatch)
-  using device = await stopwatch.time('open device', () => openDevice(deviceOptions))
-  using model = new Colipri(device, { config: demoConfig, imageOnly: true })
-  await stopwatch.time('make weights', async () => {
-    model.initialize(seed)
-    await device.sync()
-  })
-  const embedding = await encodeScan(device, model, prepared, stopwatch)
-
+  const { adapter, software } = model.device.capabilities
   console.log(`scan       ${scanPath}: ${report}`)
   console.log(`picture    ${picturePath}: axial, coronal and sagittal slices`)
-  console.log(
-    `adapter    ${device.capabilities.adapter.description} (${device.capabilities.software ? 'software' : 'hardware'})`,
-  )
-  console.log(`embedding  ${embedding.length} numbers, norm ${norm(embedding).toFixed(6)}`)
+  console.log(`weights    ${weights}: small and random`)
+  console.log(`adapter    ${adapter.description} (${software ? 'software' : 'hardware'})`)
+  console.log(`embedding  ${embedding.length} numbers, norm ${Math.hypot(...embedding).toFixed(6)}`)
+  for (const { finding, probability } of findings) console.log(`finding    ${finding}: ${probability.toFixed(4)}`)
   for (const [stage, time] of Object.entries(stopwatch.timesMs))
     console.log(`  ${stage.padEnd(14)}${time.toFixed(1).padStart(8)} ms`)
-  console.log('The weights are random until trained ones ship: this vector means nothing yet.')
+  console.log(`${model.note} Try: npx voxgrad zeroshot ${scanPath} --weights ${weights} --report out.html`)
   console.log(researchNotice)
 }

@@ -9,9 +9,16 @@ import { dataCommand } from './data.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
+import { evaluateCommand } from './evaluate.js'
+import { indexCommand } from './index-scans.js'
 import { infoCommand } from './info.js'
+import { mapCommand } from './map.js'
 import { plotCommand } from './plot.js'
+import { randomWeightsCommand } from './random-weights.js'
+import { searchCommand } from './search.js'
+import { similarityCommand } from './similarity.js'
 import { tuneCommand } from './tune.js'
+import { zeroShotCommand } from './zeroshot.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -24,6 +31,13 @@ const program = new Command('voxgrad')
   .configureHelp({ showGlobalOptions: true })
   .addCommand(doctorCommand())
   .addCommand(embedCommand())
+  .addCommand(zeroShotCommand())
+  .addCommand(similarityCommand())
+  .addCommand(mapCommand())
+  .addCommand(indexCommand())
+  .addCommand(searchCommand())
+  .addCommand(evaluateCommand())
+  .addCommand(randomWeightsCommand())
   .addCommand(convertCommand())
   .addCommand(infoCommand())
   .addCommand(plotCommand())

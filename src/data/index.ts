@@ -95,7 +95,7 @@ export { type LungLobe, lungLobes, type PhantomLabel, phantomLabels } from './ph
 export type { PhantomFinding } from './phantom-findings.js'
 export { UnsafePickleError } from './pickle/errors.js'
 export type { RgbImage } from './picture/canvas.js'
-export { writePng } from './picture/png.js'
+export { encodePng, writePng } from './picture/png.js'
 export { renderOrthogonalSlices, type SliceOptions } from './picture/slices.js'
 export { type IntensityWindow, type WindowPreset, windowPresets } from './picture/windows.js'
 export { type DevicePass, type DevicePlan, planPreprocess, planResampleToGrid } from './preprocess/device-plan.js'
@@ -162,7 +162,7 @@ export {
   type WordPieceOptions,
   WordPieceTokenizer,
 } from './text/index.js'
-export { writeTextAtomically } from './text/text-file.js'
+export { readText as readTextFile, writeTextAtomically } from './text/text-file.js'
 export {
   type OpenTorchOptions,
   openTorchCheckpoint,

@@ -6,5 +6,13 @@ export { BertEncoder, type BertOptions } from './layers/bert.js'
 export { EvaBlock, type EvaBlockOptions } from './layers/eva-block.js'
 export { type Initializer, Parameter, ParameterScope } from './layers/parameter.js'
 export { PatchDecoder, type PatchDecoderOptions, patchDecoderChannels } from './layers/patch-decoder.js'
-export { initializeWeights, loadWeights, type WeightSource, WeightsError } from './weights.js'
+export {
+  initializeWeights,
+  type LoadOptions,
+  type LoadProgress,
+  type LoadReport,
+  loadWeights,
+  type WeightSource,
+  WeightsError,
+} from './weights.js'
 export { type ModelWorkloads, modelWorkloads } from './workloads.js'

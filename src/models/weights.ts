@@ -1,5 +1,16 @@
 /** Fills the parameters of a model: from a checkpoint, or with seeded random numbers. */
-import { type DType, full, Generator, keep, scope, type Tensor, tensor, VoxgradError, zeros } from '../engine/index.js'
+import {
+  type DType,
+  full,
+  Generator,
+  keep,
+  scope,
+  sizeOf,
+  type Tensor,
+  tensor,
+  VoxgradError,
+  zeros,
+} from '../engine/index.js'
 import { cast } from '../kernels/elementwise/index.js'
 import { permute } from '../kernels/layout/index.js'
 import { randomNormal, randomUniform, truncatedNormal } from '../kernels/random/index.js'
@@ -13,6 +24,8 @@ export interface WeightSource {
   header(name: string): { readonly shape: readonly number[]; readonly dtype: string }
   /** Values as float32, in C order. */
   readFloat32(name: string): Promise<Float32Array>
+  /** The stored bytes of a tensor into memory of exactly their length; where there is such a short way. */
+  readInto?(name: string, target: Uint8Array): Promise<void>
 }
 
 export interface LoadOptions {
@@ -20,6 +33,30 @@ export interface LoadOptions {
   readonly only?: ((name: string) => boolean) | undefined
   /** Names in the file that are no parameters and mean no harm. */
   readonly tolerate?: ((name: string) => boolean) | undefined
+  /** Called after each tensor. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined
+  /** Aborts between two tensors. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** How far loading has come. */
+export interface LoadProgress {
+  /** The tensor that is there now. */
+  readonly name: string
+  readonly loadedTensors: number
+  readonly totalTensors: number
+  /** Elements on the device so far, and of all tensors. */
+  readonly loadedElements: number
+  readonly totalElements: number
+}
+
+/** What was loaded. */
+export interface LoadReport {
+  readonly tensors: number
+  /** Elements of all tensors, buffers of the checkpoint included. */
+  readonly elements: number
+  /** Names in the file that were passed over on purpose. */
+  readonly tolerated: readonly string[]
 }
 
 /** What is wrong with some weights, tensor by tensor. */
@@ -58,33 +95,65 @@ function describeProblems(path: string, problems: WeightProblems, limit: number)
 }
 
 /**
- * Loads every parameter, tensor by tensor, so that the host never holds more than one. Checks all names and shapes
- * first and throws one {@link WeightsError} about everything that does not fit.
+ * Loads every parameter, tensor by tensor. Checks all names and shapes first and throws one {@link WeightsError} about
+ * everything that does not fit.
+ *
+ * The host holds at most three times the largest tensor: one buffer that every tensor is read into, and what the driver
+ * has taken over from it since the device was last waited for, which is at most as much again twice.
  */
 export async function loadWeights(
   model: ParameterScope,
   source: WeightSource,
   options: LoadOptions = {},
-): Promise<void> {
-  const { only = () => true, tolerate = () => false } = options
+): Promise<LoadReport> {
+  const { only = () => true, tolerate = () => false, onProgress, signal } = options
   const wanted = [...model.parameters.values()].filter(({ name }) => only(name))
-  checkWeights(model, wanted, source, only, tolerate)
-  for (const parameter of wanted) {
-    const values = await source.readFloat32(parameter.name)
+  const tolerated = checkWeights(model, wanted, source, only, tolerate)
+  const largest = Math.max(0, ...wanted.map(({ declaration }) => sizeOf(declaration.shape)))
+  const totalElements = wanted.reduce((sum, { declaration }) => sum + sizeOf(declaration.shape), 0)
+  const read = reader(source, largest)
+  let [loadedElements, pendingElements] = [0, 0]
+  for (const [n, parameter] of wanted.entries()) {
+    signal?.throwIfAborted()
+    const elements = sizeOf(parameter.declaration.shape)
+    if (pendingElements > 0 && pendingElements + elements > largest) {
+      await model.device.sync()
+      pendingElements = 0
+    }
+    const values = await read(parameter.name, elements)
     parameter.set(makeParameter(model, parameter, () => tensor(model.device, values, parameter.declaration.shape)))
+    pendingElements += elements
+    loadedElements += elements
+    const progress = { loadedTensors: n + 1, totalTensors: wanted.length, loadedElements, totalElements }
+    onProgress?.({ name: parameter.name, ...progress })
+  }
+  return { tensors: wanted.length, elements: totalElements, tolerated }
+}
+
+/** Reads float32 tensors through one buffer, and others as the source does. */
+function reader(source: WeightSource, largest: number): (name: string, elements: number) => Promise<Float32Array> {
+  let buffer: Float32Array | undefined
+  return async (name, elements) => {
+    if (!source.readInto || source.header(name).dtype !== 'F32') return await source.readFloat32(name)
+    buffer ??= new Float32Array(largest)
+    const values = buffer.subarray(0, elements)
+    await source.readInto(name, new Uint8Array(values.buffer, 0, values.byteLength))
+    return values
   }
 }
 
+/** Throws about everything that does not fit; returns the names that are tolerated. */
 function checkWeights(
   model: ParameterScope,
   wanted: readonly Parameter[],
   source: WeightSource,
   only: (name: string) => boolean,
   tolerate: (name: string) => boolean,
-): void {
+): string[] {
   const present = new Set(source.names)
   const missing = wanted.filter(({ name }) => !present.has(name)).map(({ name }) => name)
-  const extra = source.names.filter((name) => !model.parameters.has(name) && only(name) && !tolerate(name))
+  const unknown = source.names.filter((name) => !model.parameters.has(name) && only(name))
+  const extra = unknown.filter((name) => !tolerate(name))
   const misshapen = wanted.flatMap(({ name, declaration }) => {
     if (!present.has(name)) return []
     const got = source.header(name).shape.join('x')
@@ -94,6 +163,7 @@ function checkWeights(
   if (missing.length + extra.length + misshapen.length > 0) {
     throw new WeightsError(source.path, { missing, extra, misshapen })
   }
+  return unknown.filter(tolerate)
 }
 
 /** Random parameters as the model's publication starts them; the same for a seed on every adapter. */

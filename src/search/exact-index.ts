@@ -1,5 +1,6 @@
 /** Exact nearest neighbours by cosine, in memory: right by construction, and fast enough to some hundred thousand vectors. */
 import { VoxgradError } from '../engine/index.js'
+import { unitVector } from './store.js'
 
 /** A neighbour of a query. */
 export interface Match {
@@ -27,9 +28,19 @@ export class ExactIndex {
     return this.#ids.length
   }
 
+  /** In the order of insertion. */
+  get ids(): readonly string[] {
+    return this.#ids
+  }
+
+  /** The unit vectors `[size, dimensions]`, in the order of `ids`: a view, for the moment. */
+  get vectors(): Float32Array {
+    return this.#vectors.subarray(0, this.size * this.#dimensions)
+  }
+
   /** Adds a vector under an id, or replaces the one that has it. Vectors are scaled to unit length. */
   add(id: string, vector: ArrayLike<number>): void {
-    const unit = this.#unit(vector, id)
+    const unit = unitVector(vector, this.#dimensions, `ExactIndex: ${id}`)
     let row = this.#rows.get(id)
     if (row === undefined) {
       row = this.#ids.push(id) - 1
@@ -41,7 +52,7 @@ export class ExactIndex {
 
   /** The `count` most similar vectors, best first; ties in order of insertion. */
   search(query: ArrayLike<number>, count = 10): Match[] {
-    const unit = this.#unit(query, 'the query')
+    const unit = unitVector(query, this.#dimensions, 'ExactIndex: the query')
     const scores = this.#ids.map((id, row): Match => ({ id, score: this.#dot(row, unit) }))
     return scores.sort((a, b) => b.score - a.score).slice(0, count)
   }
@@ -51,20 +62,6 @@ export class ExactIndex {
     let sum = 0
     for (let i = 0; i < unit.length; i++) sum += this.#vectors[start + i]! * unit[i]!
     return sum
-  }
-
-  #unit(vector: ArrayLike<number>, name: string): Float32Array {
-    if (vector.length !== this.#dimensions) {
-      throw new VoxgradError(
-        `ExactIndex: ${name} has ${vector.length} numbers, the index holds vectors of ${this.#dimensions}`,
-      )
-    }
-    const values = Float32Array.from(vector)
-    const length = Math.hypot(...values)
-    if (!(length > 0 && Number.isFinite(length))) {
-      throw new VoxgradError(`ExactIndex: ${name} has no direction (its length is ${length})`)
-    }
-    return values.map((value) => value / length)
   }
 
   #reserve(rows: number): void {

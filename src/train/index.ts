@@ -19,6 +19,7 @@ export {
 } from './augment/index.js'
 export { clipGradNorm } from './clip.js'
 export { Ema } from './ema.js'
+export * from './evaluation/index.js'
 export {
   auroc,
   averagePrecision,

@@ -5,37 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { encodeScan, prepareScan, Stopwatch, withWeights } from '../../src/cli/embed-scan.js'
 import { makeChestPhantom, openSafetensors, writeNifti, writeSafetensors } from '../../src/data/index.js'
-import { Colipri, type ColipriConfig, colipriPublished } from '../../src/models/index.js'
+import { loadModel } from '../../src/inference/index.js'
 import { largestError } from '../support/arrays.js'
+import { tinyConfig as config } from '../support/colipri.js'
 import { testDevice } from '../support/device.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const weights = join(root, 'test/golden/cases/colipri/tiny_a.checkpoint.safetensors')
-
-/** The architecture of the golden checkpoint. */
-const config: ColipriConfig = {
-  image: {
-    ...colipriPublished.image,
-    inputSize: [16, 24, 32],
-    spacingMm: [16, 12, 12],
-    features: 48,
-    depth: 2,
-    heads: 2,
-    poolerHeads: 4,
-  },
-  projectionFeatures: 32,
-  text: {
-    ...colipriPublished.text,
-    vocabulary: 64,
-    layers: 2,
-    heads: 4,
-    hiddenFeatures: 64,
-    positions: 16,
-    poolerHeads: 4,
-  },
-}
 
 let folder = ''
 let scan = ''
@@ -102,11 +79,8 @@ describe('voxgrad embed', () => {
     const report = JSON.parse(stdout)
     expect(report.norm).toBeCloseTo(1, 5)
     expect(report.notice).toContain('not for diagnosis')
-    const device = await testDevice()
-    const stopwatch = new Stopwatch()
-    using model = new Colipri(device, { config, imageOnly: true })
-    await withWeights(weights, (source) => model.load(source))
-    const expected = await encodeScan(device, model, await prepareScan(scan, config, stopwatch), stopwatch)
+    using model = await loadModel('colipri', { weights, config, imageOnly: true, device: await testDevice() })
+    const expected = await model.encodeImage(scan)
     expect(largestError(report.embedding, expected)).toBeLessThan(1e-6)
   })
 

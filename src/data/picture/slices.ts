@@ -23,6 +23,8 @@ export interface SliceOptions {
   pixelMm?: number
   /** A bar beside the planes that tells which value has which grey. Default false. */
   colourBar?: boolean
+  /** Letters that name the sides, and the bar of the scale. Default true. */
+  annotations?: boolean
 }
 
 const GAP_PIXELS = 4
@@ -52,7 +54,7 @@ type DisplayAxis = 0 | 1 | 2
  * Throws a DataError for an unknown window, an overlay of another shape, and a point outside the volume.
  */
 export function renderOrthogonalSlices(volume: Volume, options: SliceOptions = {}): RgbImage {
-  const { overlay, overlayOpacity = 0.4, overlayOutline = false, colourBar = false } = options
+  const { overlay, overlayOpacity = 0.4, overlayOutline = false, colourBar = false, annotations = true } = options
   const window = resolveWindow(options.window ?? 'wide', volume)
   if (overlay !== undefined && overlay.shape.join() !== volume.shape.join()) {
     throw new DataError(`the overlay is ${overlay.shape.join(' x ')}, the volume ${volume.shape.join(' x ')}`, {
@@ -82,10 +84,10 @@ export function renderOrthogonalSlices(volume: Volume, options: SliceOptions = {
     const box = { left, width: pixels[plane.across], height: pixels[plane.down] }
     const style = { opacity: overlayOpacity, outline: overlayOutline }
     paintPlane(image, box, { shown, labels, plane, cut, window, style })
-    annotate(image, box, plane)
+    if (annotations) annotate(image, box, plane)
     left += box.width + GAP_PIXELS
   }
-  drawScaleBar(image, { left: 0, width: pixels[0], height: pixels[1] }, pixelMm)
+  if (annotations) drawScaleBar(image, { left: 0, width: pixels[0], height: pixels[1] }, pixelMm)
   if (colourBar) drawColourBar(image, { left, width: width - left, height }, window)
   return image
 }

@@ -50,5 +50,8 @@ export function selectWeights(source: WeightSource, selection: Selection): Weigh
     header: (name) => source.header(originalOf(name)),
     read: (name) => source.read(originalOf(name)),
     readFloat32: (name) => source.readFloat32(originalOf(name)),
+    ...(source.readInto && {
+      readInto: (name: string, target: Uint8Array) => source.readInto!(originalOf(name), target),
+    }),
   }
 }

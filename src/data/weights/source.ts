@@ -18,6 +18,11 @@ export interface WeightSource extends AsyncDisposable {
   read(name: string): Promise<SafetensorsTensor>
   /** The same as float32. */
   readFloat32(name: string): Promise<Float32Array>
+  /**
+   * The raw bytes of one tensor into memory of the caller, of exactly its length, so that a whole model goes through one
+   * buffer. Only where the format stores tensors in C order and in one piece.
+   */
+  readInto?(name: string, target: Uint8Array): Promise<void>
 }
 
 /** What differs from format to format. */
@@ -26,6 +31,7 @@ export interface WeightFile extends AsyncDisposable {
   readonly names: readonly string[]
   header(name: string): SafetensorsHeader
   read(name: string): Promise<SafetensorsTensor>
+  readInto?(name: string, target: Uint8Array): Promise<void>
 }
 
 /** The source of a file that is open. */
@@ -45,6 +51,7 @@ export function weightSource(
     header: (name) => file.header(name),
     read: (name) => file.read(name),
     readFloat32: async (name) => toFloat32(await file.read(name)),
+    ...(file.readInto && { readInto: (name: string, target: Uint8Array) => file.readInto!(name, target) }),
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   }
 }

@@ -3,13 +3,14 @@
  * arXiv 2510.15042): a 3D image tower and a text tower that share an embedding space. Research use, not for diagnosis.
  */
 import type { Device, DType, Tensor } from '../../engine/index.js'
-import { scope } from '../../engine/index.js'
+import { scope, ValueError } from '../../engine/index.js'
 import { l2Normalize } from '../../kernels/losses/index.js'
 import { ParameterScope } from '../layers/parameter.js'
-import { initializeWeights, loadWeights, type WeightSource } from '../weights.js'
+import { initializeWeights, type LoadOptions, type LoadReport, loadWeights, type WeightSource } from '../weights.js'
 import { type ColipriConfig, colipriPublished } from './config.js'
-import { ImageEncoder } from './image-encoder.js'
-import { TextEncoder } from './text-encoder.js'
+import type { ImageEncoder } from './image-encoder.js'
+import { declareTowers } from './parameters.js'
+import type { TextEncoder } from './text-encoder.js'
 
 export interface ColipriOptions {
   readonly config?: ColipriConfig | undefined
@@ -22,6 +23,8 @@ export interface ColipriOptions {
 /** In published files or older versions, and no parameter: a position buffer and the temperature. */
 const tolerated = /(^|\.)(position_ids|softmax_temperature)$/
 
+const temperatureName = 'softmax_temperature'
+
 export class Colipri {
   readonly config: ColipriConfig
   readonly device: Device
@@ -29,21 +32,46 @@ export class Colipri {
   readonly text: TextEncoder
   readonly parameters: ParameterScope
   readonly #wanted: (name: string) => boolean
+  #softmaxTemperature: number
 
   /** The architecture, without values: follow with {@link load} or {@link initialize}. */
   constructor(device: Device, { config = colipriPublished, dtype = 'f32', imageOnly = false }: ColipriOptions = {}) {
     this.config = config
     this.device = device
     this.parameters = new ParameterScope(device, dtype)
-    this.image = new ImageEncoder(this.parameters.at('image_encoder'), config)
-    this.text = new TextEncoder(this.parameters.at('text_encoder'), config)
+    const { image, text } = declareTowers(this.parameters, config)
+    this.image = image
+    this.text = text
+    this.#softmaxTemperature = config.softmaxTemperature ?? 1
     this.#wanted = (name) => !imageOnly || !name.startsWith('text_encoder.')
   }
 
+  /** What similarities are divided by before the softmax: the checkpoint's own, else the configuration's. */
+  get softmaxTemperature(): number {
+    return this.#softmaxTemperature
+  }
+
   /** Loads a checkpoint with the published names. Throws a `WeightsError` that lists everything that does not fit. */
-  async load(source: WeightSource): Promise<this> {
-    await loadWeights(this.parameters, source, { only: this.#wanted, tolerate: (name) => tolerated.test(name) })
+  async load(source: WeightSource, options: Pick<LoadOptions, 'onProgress' | 'signal'> = {}): Promise<this> {
+    await this.loadReporting(source, options)
     return this
+  }
+
+  /** The same, and tells what was loaded and what was passed over. */
+  async loadReporting(
+    source: WeightSource,
+    options: Pick<LoadOptions, 'onProgress' | 'signal'> = {},
+  ): Promise<LoadReport> {
+    const tolerate = (name: string) => tolerated.test(name)
+    const report = await loadWeights(this.parameters, source, { ...options, only: this.#wanted, tolerate })
+    if (source.names.includes(temperatureName)) {
+      const [value] = await source.readFloat32(temperatureName)
+      if (value === undefined || !(value > 0 && Number.isFinite(value))) {
+        throw new ValueError(`${source.path}: ${temperatureName} is ${value}, not a positive number`)
+      }
+      this.#softmaxTemperature = value
+    }
+    return report
   }
 
   /** Random weights of a seed, as training starts from. */
@@ -54,10 +82,26 @@ export class Colipri {
 
   /** Volume `[N, D, H, W, 1]`, preprocessed, to unit vectors `[N, projection]`. */
   embedImage(volume: Tensor): Tensor {
+    return scope(() => this.pool([this.projectImage(volume)]))
+  }
+
+  /** Volume `[N, D, H, W, 1]`, preprocessed, to projected tokens `[N, T, projection]`, row-major over the grid. */
+  projectImage(volume: Tensor): Tensor {
+    return scope(() => this.image.project(this.image.encode(volume).tokens))
+  }
+
+  /** Projected tokens `[N, T, projection]`, those of all windows where there are several, to `[N, projection]`, unit. */
+  pool(windows: readonly Tensor[]): Tensor {
     return scope(() => {
-      const projected = scope(() => this.image.project(this.image.encode(volume).tokens))
-      return l2Normalize(this.image.pooler.apply(projected), { axis: 1 })
+      const { pooler } = this.image
+      const pooled = windows.length === 1 ? pooler.apply(windows[0]!) : pooler.applyParts(windows)
+      return l2Normalize(pooled, { axis: 1 })
     })
+  }
+
+  /** Projected tokens to dense features `[N, T, projection]`, unit vectors in the space of the pooled ones. */
+  dense(projected: Tensor): Tensor {
+    return scope(() => l2Normalize(this.image.pooler.dense(projected), { axis: 2 }))
   }
 
   /** Ids and mask `[N, T]` to unit vectors `[N, projection]`. */

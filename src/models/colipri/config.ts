@@ -29,6 +29,8 @@ export const colipriConfigSchema = z.strictObject({
     tokenTypes: positive,
     poolerHeads: positive,
   }),
+  /** What similarities are divided by before the softmax, where the weights do not bring it. Default 1. */
+  softmaxTemperature: z.number().positive().optional(),
 })
 
 export type ColipriConfig = z.infer<typeof colipriConfigSchema>
@@ -55,5 +57,28 @@ export const colipriPublished: ColipriConfig = {
     positions: 512,
     tokenTypes: 2,
     poolerHeads: 12,
+  },
+}
+
+/** Every part of COLIPRI, small, at 6 mm: seconds on a CPU. For trying things out with random weights. */
+export const colipriTiny: ColipriConfig = {
+  image: {
+    ...colipriPublished.image,
+    inputSize: [64, 64, 64],
+    spacingMm: [6, 6, 6],
+    features: 96,
+    depth: 4,
+    heads: 4,
+    poolerHeads: 4,
+  },
+  projectionFeatures: 96,
+  text: {
+    vocabulary: 256,
+    layers: 2,
+    heads: 4,
+    hiddenFeatures: 192,
+    positions: 128,
+    tokenTypes: 2,
+    poolerHeads: 4,
   },
 }

@@ -1,10 +1,12 @@
 /** Pools a sequence into one vector: attention whose single query is the mean of the tokens. */
 import { scope, type Tensor } from '../../engine/index.js'
 import { multiheadAttention } from '../../kernels/attention/index.js'
-import { cast, div, mul } from '../../kernels/elementwise/index.js'
+import { add, cast, div, mul } from '../../kernels/elementwise/index.js'
+import { concat, split } from '../../kernels/join/index.js'
 import { reshape, slice } from '../../kernels/layout/index.js'
-import { linear } from '../../kernels/matmul/index.js'
+import { linear, matmul } from '../../kernels/matmul/index.js'
 import { mean, sum } from '../../kernels/reduce/index.js'
+import { softmax } from '../../kernels/softmax/index.js'
 import { type Parameter, type ParameterScope, zerosInit } from './parameter.js'
 
 export interface AttentionPoolerOptions {
@@ -59,6 +61,47 @@ export class AttentionPooler {
   }
 
   /**
+   * The same for tokens in several parts `[N, T, features]`, as if these were one sequence; gives f32. No tensor of all
+   * tokens is made, so that the parts may together be larger than a binding, and no key or value of any token: with one
+   * query, a head's key projection can be taken over to the query (its bias is the same for all tokens and drops out of
+   * the softmax) and its value projection behind the weighted sum.
+   */
+  applyParts(parts: readonly Tensor[]): Tensor {
+    return scope(() => {
+      const [n, , features] = parts[0]!.shape as [number, number, number]
+      const [heads, headDim] = [this.#heads, features / this.#heads]
+      const sizes = parts.map(({ shape }) => shape[1]!)
+      const total = sizes.reduce((sum, size) => sum + size, 0)
+      const means = parts.map((part, i) => mul(cast(mean(part, { axes: 1, keepDims: true }), 'f32'), sizes[i]! / total))
+      const { weight: queryWeight, bias: queryBias } = this.#projection(0)
+      const query = reshape(linear(addAll(means), queryWeight, { bias: queryBias }), [n, heads, 1, headDim])
+      const asked = matmul(query, reshape(this.#projection(1).weight, [heads, headDim, features]))
+      const scores = parts.map((part) => {
+        const products = scope(() =>
+          matmul(reshape(asked, [n, heads, features]), cast(part, 'f32'), { transposeB: true }),
+        )
+        return mul(products, 1 / Math.sqrt(headDim))
+      })
+      const weights = split(softmax(concat(scores, 2), { axis: -1 }), sizes, 2)
+      const sums = parts.map((part, i) => scope(() => matmul(weights[i]!, cast(part, 'f32'))))
+      const { weight: valueWeight, bias: valueBias } = this.#projection(2)
+      const values = matmul(
+        reshape(valueWeight, [heads, headDim, features]),
+        reshape(addAll(sums), [n, heads, features, 1]),
+      )
+      const mixed = add(reshape(values, [n, features]), valueBias)
+      return linear(mixed, cast(this.#outWeight.value, 'f32'), { bias: cast(this.#outBias.value, 'f32') })
+    })
+  }
+
+  /** The rows of the packed projection for the query (0), the keys (1) or the values (2), in f32. */
+  #projection(part: 0 | 1 | 2): { readonly weight: Tensor; readonly bias: Tensor } {
+    const rows = [part * this.#features, (part + 1) * this.#features, 1] as const
+    const weight = slice(this.#inWeight.value, [rows, [0, this.#features, 1]])
+    return { weight: cast(weight, 'f32'), bias: cast(slice(this.#inBias.value, [rows]), 'f32') }
+  }
+
+  /**
    * What each token alone would pool to: its value projection, then the output projection. Puts dense features into the
    * space of the pooled ones.
    */
@@ -74,6 +117,8 @@ export class AttentionPooler {
     })
   }
 }
+
+const addAll = (terms: readonly Tensor[]): Tensor => terms.reduce((sum, term) => add(sum, term))
 
 function maskedMean(tokens: Tensor, mask: Tensor): Tensor {
   const [n, t] = mask.shape as [number, number]

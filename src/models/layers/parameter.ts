@@ -63,17 +63,28 @@ export class Parameter {
 
 /** Declares parameters below a name prefix. */
 export class ParameterScope {
-  readonly device: Device
   /** Storage of the parameters. */
   readonly dtype: DType
+  readonly #device: Device | undefined
   readonly #prefix: string
   readonly #parameters: Map<string, Parameter>
 
-  constructor(device: Device, dtype: DType = 'f32', prefix = '', parameters = new Map<string, Parameter>()) {
-    this.device = device
+  /** Without a device names and shapes can be declared and looked at, and no values made. */
+  constructor(
+    device: Device | undefined,
+    dtype: DType = 'f32',
+    prefix = '',
+    parameters = new Map<string, Parameter>(),
+  ) {
+    this.#device = device
     this.dtype = dtype
     this.#prefix = prefix
     this.#parameters = parameters
+  }
+
+  get device(): Device {
+    if (this.#device) return this.#device
+    throw new VoxgradError('these parameters were declared without a device, to look at their names and shapes only')
   }
 
   /** Every parameter declared so far, here and below, by name. */
@@ -83,7 +94,7 @@ export class ParameterScope {
 
   /** A scope for `prefix.name`. */
   at(name: string | number): ParameterScope {
-    return new ParameterScope(this.device, this.dtype, `${this.#prefix}${name}.`, this.#parameters)
+    return new ParameterScope(this.#device, this.dtype, `${this.#prefix}${name}.`, this.#parameters)
   }
 
   declare(name: string, declaration: ParameterDeclaration): Parameter {

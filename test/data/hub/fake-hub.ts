@@ -1,4 +1,4 @@
-/** A hub on this machine that can misbehave in every way. */
+/** A hub on this machine, with the same files under every repository's name, that can misbehave in every way. */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -65,11 +65,11 @@ export async function fakeHub(
   const endpoint = await listen((request, response) => {
     tokens.hub.push(request.headers.authorization)
     if (misbehaves(request, response)) return
-    if (request.url!.startsWith('/api/models/org/model/revision/')) {
+    if (/^\/api\/models\/[^/]+\/[^/]+\/revision\//.test(request.url!)) {
       response.end(JSON.stringify({ sha: commit, siblings: Object.keys(files).map((rfilename) => ({ rfilename })) }))
       return
     }
-    const name = decodeURIComponent(request.url!.replace(`/org/model/resolve/${commit}/`, ''))
+    const name = decodeURIComponent(request.url!.replace(new RegExp(`^/[^/]+/[^/]+/resolve/${commit}/`), ''))
     const file = files[name]
     if (!file) {
       response.writeHead(404, { 'x-error-code': 'EntryNotFound' }).end()

@@ -46,14 +46,21 @@ export function weightsFrom(golden: GoldenFile, path: string, prefix = ''): Weig
 }
 
 /** The model of a case's checkpoint; without its text tower where the case says nothing of one. */
-export async function loadModel(row: GoldenRow, dir: string, device: Device): Promise<Colipri> {
+export async function loadModel(
+  row: GoldenRow,
+  dir: string,
+  device: Device,
+  dtype: 'f32' | 'f16' = 'f32',
+): Promise<Colipri> {
   const params: Params = row.params
   const path = join(dir, params.checkpoint)
   const golden = await readGolden(path)
   // Cases of the image tower alone do not give the projection's width.
   const proj = params.proj ?? golden.entry('image_encoder.projector.weight').shape[0]
   const imageOnly = params.text_layers === undefined
-  return new Colipri(device, { config: configOf({ ...params, proj }), imageOnly }).load(weightsFrom(golden, path))
+  return new Colipri(device, { config: configOf({ ...params, proj }), dtype, imageOnly }).load(
+    weightsFrom(golden, path),
+  )
 }
 
 /** A golden volume `[N, C, D, H, W]` as ours. */
