@@ -76,6 +76,11 @@ export class ParameterScope {
     this.#parameters = parameters
   }
 
+  /** The full name of something of this scope. */
+  pathOf(name: string): string {
+    return this.#prefix + name
+  }
+
   /** Every parameter declared so far, here and below, by name. */
   get parameters(): ReadonlyMap<string, Parameter> {
     return this.#parameters
