@@ -39,6 +39,7 @@ export {
   squaredDistances,
   type Targets,
   type TextPair,
+  thresholdsOf,
   tokenize13a,
   tokenizeSpaces,
   transposed,
@@ -53,6 +54,8 @@ export {
 export {
   type CosineOptions,
   cosine,
+  type EpochCosineOptions,
+  epochCosine,
   type Schedule,
   type WarmupCosineOptions,
   type WarmupPolyOptions,
