@@ -165,10 +165,14 @@ describe('loading weights', () => {
       readFloat32: async (name) =>
         name === 'pos_embed' ? new Float32Array(80).fill(0.25) : state.readFloat32(names.get(name)!),
     })
-    const valueOf = async (from: Fvlm, name: string) => [...(await from.parameters.parameters.get(name)!.value.data())]
+    const numbersIn = async (from: Fvlm, name: string) => [
+      ...(await from.parameters.parameters.get(name)!.value.data()),
+    ]
     const block = 'visual_encoder.blocks.1.mlp.linear1.weight'
-    expect(await valueOf(model, block)).toEqual(await valueOf(donor, block))
-    expect(new Set(await valueOf(model, 'visual_encoder.patch_embedding.position_embeddings'))).toEqual(new Set([0.25]))
+    expect(await numbersIn(model, block)).toEqual(await numbersIn(donor, block))
+    expect(new Set(await numbersIn(model, 'visual_encoder.patch_embedding.position_embeddings'))).toEqual(
+      new Set([0.25]),
+    )
     await expect(initializeFromMae(model, { ...state, names: [] })).rejects.toThrow(/lacks pos_embed/)
   })
 })
