@@ -61,18 +61,14 @@ export async function embedOrgans(model: Fvlm, scan: PreparedScan): Promise<Orga
   for (const { window, anatomies: indices } of windows.values()) {
     const cut = { labels: cutWindow(labels, extents, window), samples: 1, extents: window.padded }
     const selected = organTokens(cut, anatomies.length, vision.patch)
-    const unit = scope(() => {
+    const units = scope(() => {
       const volume = tensor(device, cutWindow(image, extents, window), [1, ...window.padded, 1])
       const { levels } = model.vision.encode(cast(volume, model.parameters.dtype))
-      return cast(model.pooling.apply(levels, selected).unit, 'f32')
+      return [...model.pooling.apply(levels, selected, { only: indices }).unit]
     })
-    const values = await unit.data()
-    unit.dispose()
-    for (const index of indices) {
-      const embedding = Float32Array.from(
-        values.slice(index * config.projectionFeatures, (index + 1) * config.projectionFeatures),
-      )
-      found.set(index, { anatomy: anatomies[index]!, embedding, window })
+    for (const [i, index] of indices.entries()) {
+      found.set(index, { anatomy: anatomies[index]!, embedding: Float32Array.from(await units[i]!.data()), window })
+      units[i]!.dispose()
     }
   }
   const organs = anatomies.flatMap((_, index) => found.get(index) ?? [])

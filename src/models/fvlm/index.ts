@@ -19,7 +19,7 @@ export {
   organLoss,
   teaches,
 } from './objective.js'
-export { OrganPooling, type PooledOrgans } from './organ-pooling.js'
+export { OrganPooling, type OrganPoolingOptions, type PooledOrgans } from './organ-pooling.js'
 export { intactOrgans, type MaskBatch, organTokens } from './organ-tokens.js'
 export {
   embedBatch,

@@ -9,16 +9,22 @@ import { PackedAttention } from '../layers/packed-attention.js'
 import { fanInUniform, type Parameter, type ParameterScope, zerosInit } from '../layers/parameter.js'
 import type { FvlmConfig } from './config.js'
 
-/** Added to the scores of tokens of other anatomies: their weights are exactly 0, also where sums are f16. */
+/** Added to the scores of tokens of other anatomies: their weights become exactly 0. Finite, so that no NaN can arise. */
 const otherTokens = -3e4
 
 export interface PooledOrgans {
   /** `[N, anatomies, features]` */
   readonly pooled: Tensor
-  /** `[N, anatomies, projection]` */
-  readonly projected: Tensor
-  /** `[N, anatomies, projection]`, of length 1. */
-  readonly unit: Tensor
+  /** For each anatomy asked for `[N, projection]`: apart, so that those without a loss leave no gradient anywhere. */
+  readonly projected: readonly Tensor[]
+  /** The same of length 1. */
+  readonly unit: readonly Tensor[]
+}
+
+export interface OrganPoolingOptions {
+  /** Places of the anatomies to project. Default all. */
+  readonly only?: readonly number[] | undefined
+  readonly dropping?: Dropping | undefined
 }
 
 export class OrganPooling {
@@ -49,9 +55,10 @@ export class OrganPooling {
    * Levels `[N, T, features]` and flags `[N, anatomies, T]` (1 = token of the anatomy), row-major. What an anatomy
    * without tokens gets is meaningless.
    */
-  apply(levels: readonly Tensor[], selected: Uint8Array, dropping: Dropping = keepEverything): PooledOrgans {
+  apply(levels: readonly Tensor[], selected: Uint8Array, options: OrganPoolingOptions = {}): PooledOrgans {
     const [n, t, features] = levels[0]!.shape as [number, number, number]
     const anatomies = this.#projections.length
+    const { only = this.#projections.map((_, i) => i), dropping = keepEverything } = options
     if (selected.length !== n * anatomies * t) {
       throw new ShapeError(
         `fvlm: ${selected.length} flags do not select among ${n} x ${t} tokens for ${anatomies} anatomies`,
@@ -62,18 +69,17 @@ export class OrganPooling {
       const bias = tensor(keys.device, keyBias(selected, t, levels.length), [n, 1, anatomies, levels.length * t])
       const queries = expand(reshape(this.queries.value, [1, anatomies, features]), [n, anatomies, features])
       const pooled = this.#attention.apply(queries, keys, { bias, dropping })
-      const projected = concat(
-        this.#projections.map((projection, i) =>
-          projection.apply(
-            slice(pooled, [
-              [0, n],
-              [i, i + 1],
-            ]),
-          ),
-        ),
-        1,
-      )
-      return { pooled, projected, unit: l2Normalize(projected, { axis: 2 }) }
+      const projected = only.map((i) => {
+        const own = reshape(
+          slice(pooled, [
+            [0, n],
+            [i, i + 1],
+          ]),
+          [n, features],
+        )
+        return this.#projections[i]!.apply(own)
+      })
+      return { pooled, projected, unit: projected.map((vectors) => l2Normalize(vectors, { axis: 1 })) }
     })
   }
 }

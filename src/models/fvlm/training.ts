@@ -2,7 +2,6 @@
 import { ShapeError, scope, type Tensor, tensor } from '../../engine/index.js'
 import { indexSelect } from '../../kernels/gather/index.js'
 import { concat } from '../../kernels/join/index.js'
-import { reshape } from '../../kernels/layout/index.js'
 import { type Dropping, keepEverything } from '../layers/dropping.js'
 import type { Fvlm } from './fvlm.js'
 import { isNormal, normalTemplate, type OrganPairs } from './objective.js'
@@ -63,7 +62,7 @@ export function embedBatch(
   options: { readonly only?: readonly string[]; readonly dropping?: Dropping } = {},
 ): OrganBatch[] {
   const { config } = model
-  const { anatomies, vision, projectionFeatures } = config
+  const { anatomies, vision } = config
   const { image, mask, captions } = batch
   for (const anatomy of anatomies) {
     const given = captions[anatomy]?.length
@@ -76,26 +75,25 @@ export function embedBatch(
   const { dropping = keepEverything } = options
   const intact = intactSamples(model, mask)
   const { only = usedAnatomies(model, [{ intact, captions }]) } = options
+  const used = (anatomy: string) => only.includes(anatomy) && intact.get(anatomy)!.length > 0
   return scope(() => {
     const { levels } = model.vision.encode(image, dropping)
-    const { unit } = model.pooling.apply(levels, organTokens(mask, anatomies.length, vision.patch), dropping)
-    const rows = reshape(unit, [mask.samples * anatomies.length, projectionFeatures])
-    return anatomies.flatMap((anatomy, o): OrganBatch[] => {
+    const places = anatomies.flatMap((anatomy, o) => (used(anatomy) ? [o] : []))
+    const selected = organTokens(mask, anatomies.length, vision.patch)
+    const { unit } = model.pooling.apply(levels, selected, { only: places, dropping })
+    return places.map((o, i): OrganBatch => {
+      const anatomy = anatomies[o]!
       const samples = intact.get(anatomy)!
-      if (!only.includes(anatomy) || samples.length === 0) return []
       const own = samples.map((sample) => captions[anatomy]![sample]!)
       const texts = own.map((caption) => encodedCaption(caption, normalTemplate(anatomy)))
       const { shape, ids, mask: tokens } = tokenizer.encodeBatch(texts, { maxLength: config.text.length })
-      const index = Int32Array.from(samples, (sample) => sample * anatomies.length + o)
-      return [
-        {
-          anatomy,
-          samples,
-          captions: own,
-          image: indexSelect(rows, tensor(model.device, index), { axis: 0 }),
-          text: model.text.embed(tensor(model.device, ids, shape), tensor(model.device, tokens, shape), dropping),
-        },
-      ]
+      return {
+        anatomy,
+        samples,
+        captions: own,
+        image: indexSelect(unit[i]!, tensor(model.device, Int32Array.from(samples)), { axis: 0 }),
+        text: model.text.embed(tensor(model.device, ids, shape), tensor(model.device, tokens, shape), dropping),
+      }
     })
   })
 }

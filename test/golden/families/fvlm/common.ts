@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WordPieceTokenizer } from '../../../../src/data/index.js'
 import { type Device, scope, sizeOf, type Tensor, tensor } from '../../../../src/engine/index.js'
+import { stack } from '../../../../src/kernels/join/index.js'
 import { permute } from '../../../../src/kernels/layout/index.js'
 import {
   Fvlm,
   type FvlmConfig,
   type FvlmOptions,
   fvlmPublished,
+  type PooledOrgans,
   type TextTokenizer,
   type WeightSource,
 } from '../../../../src/models/index.js'
@@ -166,6 +168,15 @@ export async function checkGradients(
     checks.push(checkTensor(row, golden, `grad.${prefix}${name}`, got))
   }
   return checks
+}
+
+/** Vectors of all anatomies as `[N, anatomies, ...]`. */
+export function organsTogether({
+  pooled,
+  projected,
+  unit,
+}: PooledOrgans): Record<'pooled' | 'projected' | 'unit', Tensor> {
+  return { pooled, projected: stack(projected, 1), unit: stack(unit, 1) }
 }
 
 /** A golden volume `[N, 1, D, H, W]` as ours, on the tape if asked. */

@@ -9,7 +9,17 @@ import { sum } from '../../../../src/kernels/reduce/index.js'
 import { softmax } from '../../../../src/kernels/softmax/index.js'
 import type { Dropping } from '../../../../src/models/index.js'
 import type { GoldenFile } from '../../tensors.js'
-import { checkGradients, checkOutputs, configOf, integers, loadModel, open, type Runner, volumeOf } from './common.js'
+import {
+  checkGradients,
+  checkOutputs,
+  configOf,
+  integers,
+  loadModel,
+  open,
+  organsTogether,
+  type Runner,
+  volumeOf,
+} from './common.js'
 
 /** Keeps what the stored masks keep. Attention is composed here, since the fused one draws its own masks. */
 function storedMasks(device: Device, golden: GoldenFile, rate: (place: string) => number): Dropping {
@@ -67,7 +77,7 @@ export const runDropout: Runner = async (row, dir, device) => {
     const keys = levels.map((level) => indexSelect(slice(level, [[0, 1]]), index, { axis: 1 }))
     const { anatomies } = model.config
     const everything = new Uint8Array(anatomies.length * chosen.length).fill(1)
-    const { pooled, unit } = model.pooling.apply(keys, everything, dropping)
+    const { pooled, unit } = organsTogether(model.pooling.apply(keys, everything, { dropping }))
     // The case pools with the query of the heart.
     const organ = anatomies.indexOf('heart')
     const hidden = model.text.backbone.apply(ids, mask, dropping)

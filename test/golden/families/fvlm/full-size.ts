@@ -6,7 +6,16 @@ import { mean } from '../../../../src/kernels/reduce/index.js'
 import { Fvlm, fvlmPublished, organTokens, type WeightSource } from '../../../../src/models/index.js'
 import { checkEqual, checkNumbers } from '../../checks.js'
 import type { CheckResult, GoldenRow } from '../../types.js'
-import { checkOutputs, configOf, integers, open, type Runner, textConfig, visionConfig } from './common.js'
+import {
+  checkOutputs,
+  configOf,
+  integers,
+  open,
+  organsTogether,
+  type Runner,
+  textConfig,
+  visionConfig,
+} from './common.js'
 
 interface Formula {
   readonly rule: string
@@ -133,7 +142,7 @@ export const runFullSizeVision: Runner = async (row, dir, device) => {
   const tokens = selected.length / anatomies.length
   const results = scope(() => {
     const { levels } = model.vision.encode(volume)
-    const { pooled, projected, unit } = model.pooling.apply(levels, selected)
+    const { pooled, projected, unit } = organsTogether(model.pooling.apply(levels, selected))
     const excerpts: Record<string, Tensor> = { pooled, projected, organ_unit: unit }
     for (const [i, level] of levels.entries()) {
       excerpts[`level${i}.token0`] = slice(level, [

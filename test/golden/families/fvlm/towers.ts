@@ -24,6 +24,7 @@ import {
   configOf,
   integers,
   open,
+  organsTogether,
   padded,
   type Runner,
   textConfig,
@@ -191,7 +192,7 @@ export const runOrganPooling: Runner = async (row, dir, device) => {
       .names('input.level')
       .map((n) => tensor(device, golden.values(`input.level${n}`), golden.entry(`input.level${n}`).shape))
     for (const level of levels) level.setRequiresGrad()
-    const outputs = scope(() => ({ ...model.pooling.apply(levels, selected) }))
+    const outputs = scope(() => organsTogether(model.pooling.apply(levels, selected)))
     for (const [name, value] of Object.entries(outputs)) {
       const width = value.shape[2]!
       results[`${variant}.${name}`] = (await value.data()).map((x, i) => (intact[Math.floor(i / width)] ? x : 0))

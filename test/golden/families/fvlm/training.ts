@@ -197,7 +197,7 @@ async function checkSingle(
     const untouched = (configOf(row).no_gradient ?? []) as string[]
     for (const name of untouched) {
       const grad = model.parameters.parameters.get(name)!.value.grad
-      checks.push(checkNumbers(`gradient of ${name}`, [grad ? peak(await grad.data()) : 0], [0], 0))
+      checks.push(checkEqual(`${name} has a gradient`, grad !== undefined, false))
     }
   }
   clearGradients(model)
