@@ -1,4 +1,5 @@
 export { type FvlmConfig, fvlmConfigSchema, fvlmPublished } from './config.js'
+export { type ScoredScan, zeroShotCsv } from './csv.js'
 export {
   embedOrgans,
   type OrganEmbedding,
