@@ -1,6 +1,14 @@
 /** The front door: what an application imports. The folders have faces of their own (`voxgrad/engine` …). */
 
-export { preprocess, readNifti, readVolume, type Volume, writeNifti, writeVolume } from './data/index.js'
+export {
+  prepareFvlmScan,
+  preprocess,
+  readNifti,
+  readVolume,
+  type Volume,
+  writeNifti,
+  writeVolume,
+} from './data/index.js'
 export {
   backward,
   type Device,
@@ -22,6 +30,14 @@ export {
   type ScanInput,
   type ZeroShotClassifier,
 } from './inference/index.js'
-export { Colipri, colipriPreprocessing, colipriPublished } from './models/index.js'
+export {
+  Colipri,
+  colipriPreprocessing,
+  colipriPublished,
+  FindingPrompts,
+  Fvlm,
+  fvlmPublished,
+  zeroShot,
+} from './models/index.js'
 export { ExactIndex, openStore, type VectorStore } from './search/index.js'
 export { openDevice, type TunedDeviceOptions } from './tuning/index.js'

@@ -45,6 +45,7 @@ export {
 export { type AcceptableDicomIssue, acceptableDicomIssues, type DicomIssue, DicomIssueError } from './dicom/issues.js'
 export { DataError, type DataErrorOptions, NotSupportedDataError } from './errors.js'
 export { cropForeground, type ForegroundOptions, foregroundBox } from './foreground.js'
+export * from './fvlm/index.js'
 export {
   type Affine,
   affineColumn,

@@ -58,6 +58,7 @@ export {
   squaredDistances,
   type Targets,
   type TextPair,
+  thresholdsOf,
   tokenize13a,
   tokenizeSpaces,
   transposed,
@@ -72,6 +73,8 @@ export {
 export {
   type CosineOptions,
   cosine,
+  type EpochCosineOptions,
+  epochCosine,
   type Schedule,
   type WarmupCosineOptions,
   type WarmupPolyOptions,

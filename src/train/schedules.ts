@@ -43,6 +43,31 @@ export function warmupPoly({ base, warmup, total, exponent = 0.9 }: WarmupPolyOp
   return afterWarmup({ base, warmup, total }, (progress) => base * (1 - progress) ** exponent)
 }
 
+export interface EpochCosineOptions {
+  /** Rate of the first step. */
+  readonly warmupStart: number
+  /** Steps of the first epoch over which the rate grows linearly to `base`; it then stays there for that epoch. */
+  readonly warmup: number
+  readonly base: number
+  readonly min: number
+  readonly epochs: number
+}
+
+/**
+ * fVLM's schedule, by epoch and step within it, both from 0: a linear warm-up in the first epoch, then a cosine that is
+ * constant within an epoch.
+ */
+export function epochCosine(options: EpochCosineOptions): (epoch: number, step: number) => number {
+  const { warmupStart, warmup, base, min, epochs } = options
+  if (!(warmup >= 1 && epochs >= 1)) {
+    throw new ValueError(`schedule: takes at least one step of warm-up and one epoch, got ${warmup} and ${epochs}`)
+  }
+  return (epoch, step) => {
+    if (epoch === 0) return Math.min(base, warmupStart + ((base - warmupStart) * step) / warmup)
+    return (base - min) * 0.5 * (1 + Math.cos((Math.PI * epoch) / epochs)) + min
+  }
+}
+
 const halfCosine = (progress: number, base: number, min: number): number =>
   min + ((base - min) * (1 + Math.cos(Math.PI * progress))) / 2
 

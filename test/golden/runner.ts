@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Device } from '../../src/engine/index.js'
 import { colipriOps, runColipri } from './families/colipri/index.js'
+import { fvlmOps, runFvlm } from './families/fvlm/index.js'
 import { metricOps, runMetrics } from './families/metrics.js'
 import { runNifti } from './families/nifti.js'
 import { opNames, runOp } from './families/ops/index.js'
@@ -20,6 +21,7 @@ interface Family {
 const families: Readonly<Record<string, Family>> = {
   ops: { ops: opNames, run: runOp },
   colipri: { ops: colipriOps, run: runColipri },
+  fvlm: { ops: fvlmOps, run: runFvlm },
   nifti: { ops: new Set(['nifti', 'nifti_error', 'nifti_either']), run: runNifti },
   preprocess: { ops: new Set(['preprocess', 'pipeline', 'crop_or_pad', 'resample_geometry']), run: runPreprocess },
   'torch-checkpoints': { ops: torchOps, run: runTorchCheckpoints },

@@ -8,6 +8,9 @@ export interface GoldenRow {
   params: Record<string, unknown>
   tol: Record<string, unknown>
   note: string
+  /** Rows of the family `fvlm` have these two instead of `params` and `tol`. */
+  config?: Record<string, unknown>
+  tolerance?: Record<string, unknown>
 }
 
 /** One compared quantity of a case. */

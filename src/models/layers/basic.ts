@@ -61,25 +61,30 @@ export class LayerNorm {
 
 export type Triple = readonly [number, number, number]
 
+export interface PatchEmbeddingOptions {
+  readonly channels: number
+  readonly features: number
+  readonly patch: Triple
+  readonly initial?: Initializer
+  readonly biasInitial?: Initializer
+}
+
 /** Cuts a volume into patches and embeds each: a convolution whose kernel is its stride. */
 export class PatchEmbedding {
   readonly weight: Parameter
   readonly bias: Parameter
   readonly patch: Triple
 
-  constructor(
-    scope: ParameterScope,
-    { channels, features, patch }: { readonly channels: number; readonly features: number; readonly patch: Triple },
-  ) {
+  constructor(scope: ParameterScope, { channels, features, patch, ...start }: PatchEmbeddingOptions) {
     const fanIn = channels * patch[0] * patch[1] * patch[2]
     this.patch = patch
     this.weight = scope.declare('weight', {
       shape: [features, channels, ...patch],
       axes: [0, 2, 3, 4, 1],
       // Kaiming normal with leaky slope 0.01, as nnU-Net's convolutions start.
-      initial: { kind: 'normal', std: Math.sqrt(2 / (1 + 0.01 ** 2) / fanIn) },
+      initial: start.initial ?? { kind: 'normal', std: Math.sqrt(2 / (1 + 0.01 ** 2) / fanIn) },
     })
-    this.bias = scope.declare('bias', { shape: [features], initial: zerosInit })
+    this.bias = scope.declare('bias', { shape: [features], initial: start.biasInitial ?? zerosInit })
   }
 
   /** `[N, D, H, W, channels]` to tokens `[N, T, features]` in row-major order of the patch grid. */

@@ -87,6 +87,11 @@ export class ParameterScope {
     throw new VoxgradError('these parameters were declared without a device, to look at their names and shapes only')
   }
 
+  /** The full name of something of this scope. */
+  pathOf(name: string): string {
+    return this.#prefix + name
+  }
+
   /** Every parameter declared so far, here and below, by name. */
   get parameters(): ReadonlyMap<string, Parameter> {
     return this.#parameters

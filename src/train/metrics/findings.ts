@@ -14,9 +14,10 @@ export interface FindingTable {
 export interface FindingOptions {
   /**
    * How each finding's threshold is chosen: a fixed number (`score > threshold` is positive), `closest-to-corner` (fVLM's
-   * protocol on CT-RATE) or `best-f1` (`score >= threshold`). The last two look at the data they judge.
+   * protocol on CT-RATE) or `best-f1` (`score >= threshold`). The last two look at the data they judge; numbers by
+   * finding, such as `thresholdsOf` takes from a validation split, do not.
    */
-  readonly threshold: number | 'closest-to-corner' | 'best-f1'
+  readonly threshold: number | 'closest-to-corner' | 'best-f1' | Readonly<Record<string, number>>
   /** What a missing score counts as. Default 0, as in fVLM's protocol; `skip` leaves the item out for that finding. */
   readonly missing?: number | 'skip'
 }
@@ -53,7 +54,7 @@ export function evaluateFindings(table: FindingTable, options: FindingOptions): 
   const results = findings.map((name, column) => {
     const [ownScores, ownLabels] = columnOf(table, column, options.missing ?? 0)
     if (ownScores.length === 0) throw new ValueError(`evaluateFindings: '${name}' has no score`)
-    return [name, judge(new BinaryScores(ownScores, ownLabels), options.threshold)] as const
+    return [name, judge(new BinaryScores(ownScores, ownLabels), thresholdRule(name, options))] as const
   })
   const mean = (measure: Averaged): number => meanDefined(results.map(([, result]) => result[measure]))
   return {
@@ -77,7 +78,23 @@ function columnOf(
   return [ownScores, ownLabels]
 }
 
-function judge(scores: BinaryScores, rule: FindingOptions['threshold']): FindingScores {
+type ThresholdRule = number | 'closest-to-corner' | 'best-f1'
+
+function thresholdRule(finding: string, { threshold }: FindingOptions): ThresholdRule {
+  if (typeof threshold !== 'object') return threshold
+  if (Object.hasOwn(threshold, finding)) return threshold[finding]!
+  throw new ValueError(`evaluateFindings: there is no threshold for '${finding}'`)
+}
+
+/**
+ * Thresholds by finding of an evaluation, to judge other data with: choose them on a validation split and pass them as
+ * `threshold` for the test split, so that the test data decide nothing.
+ */
+export function thresholdsOf({ findings }: FindingEvaluation): Record<string, number> {
+  return Object.fromEntries(Object.entries(findings).map(([name, { threshold }]) => [name, threshold]))
+}
+
+function judge(scores: BinaryScores, rule: ThresholdRule): FindingScores {
   const { threshold, confusion } =
     rule === 'closest-to-corner'
       ? scores.closestToCorner()

@@ -17,6 +17,7 @@ export {
   type FindingScores,
   type FindingTable,
   meanDefined,
+  thresholdsOf,
 } from './findings.js'
 export {
   dotProducts,
