@@ -1,0 +1,20 @@
+/** Family `velvet`: VELVET-Med's parts against the golden data (its README describes the format). */
+import type { Device } from '../../../../src/engine/index.js'
+import type { CheckResult, GoldenRow } from '../../types.js'
+import { VelvetCase } from './common.js'
+import { runPatchMerging, runSwinBlock, runSwinEncoder, runSwinTables } from './swin.js'
+
+const runners: Readonly<Record<string, (golden: VelvetCase) => Promise<void>>> = {
+  'swin-encoder': runSwinEncoder,
+  'swin-block': runSwinBlock,
+  'patch-merging': runPatchMerging,
+  'swin-tables': runSwinTables,
+}
+
+export const velvetOps: ReadonlySet<string> = new Set(Object.keys(runners))
+
+export async function runVelvet(row: GoldenRow, dir: string, device: Device): Promise<CheckResult[]> {
+  const golden = await VelvetCase.open(row, dir, device)
+  await runners[row.op]!(golden)
+  return golden.checks
+}
