@@ -2,6 +2,8 @@
 import type { Device } from '../../../../src/engine/index.js'
 import type { CheckResult, GoldenRow } from '../../types.js'
 import { VelvetCase } from './common.js'
+import { runSwinFullWidth, runTriBertFullWidth } from './fullwidth.js'
+import { runJoint } from './joint.js'
 import {
   runDecoders,
   runDiceCe,
@@ -10,6 +12,15 @@ import {
   runReportLoss,
   runVisionLosses,
 } from './objectives.js'
+import {
+  runArea,
+  runAugment,
+  runIntegers,
+  runM3d,
+  runRetrieval,
+  runSegmentationPreprocessing,
+} from './preprocessing.js'
+import { runSegmentationMetrics, runSlidingWindow, runSwinUnetr } from './segmentation.js'
 import { runPatchMerging, runSwinBlock, runSwinEncoder, runSwinTables } from './swin.js'
 import {
   runMaskedTokens,
@@ -35,6 +46,18 @@ const runners: Readonly<Record<string, (golden: VelvetCase) => Promise<void>>> =
   'loss-vision-ssl': runVisionLosses,
   'vision-ssl-decoders': runDecoders,
   'dice-ce': runDiceCe,
+  'swin-fullwidth': runSwinFullWidth,
+  'tribert-fullwidth': runTriBertFullWidth,
+  joint: runJoint,
+  retrieval: runRetrieval,
+  swinunetr: runSwinUnetr,
+  'sliding-window': runSlidingWindow,
+  'seg-metrics': runSegmentationMetrics,
+  'prep-integers': runIntegers,
+  'prep-area': runArea,
+  'prep-m3d': runM3d,
+  'prep-seg': runSegmentationPreprocessing,
+  augment: runAugment,
 }
 
 export const velvetOps: ReadonlySet<string> = new Set(Object.keys(runners))

@@ -1,5 +1,5 @@
 /** TriBERT, its masks, tokens and levels. */
-import { type Tensor } from '../../../../src/engine/index.js'
+import type { Tensor } from '../../../../src/engine/index.js'
 import { splitUpstreamSentences, Vocabulary, WordPieceTokenizer } from '../../../../src/data/index.js'
 import { loadWeights, ParameterScope } from '../../../../src/models/index.js'
 import type { TriBertConfig } from '../../../../src/models/velvet/config.js'
