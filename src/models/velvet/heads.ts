@@ -1,6 +1,6 @@
 /** The heads of VELVET-Med (reference §1.4); names are those of the authors' checkpoints. */
 import { scope, type Tensor } from '../../engine/index.js'
-import { convTranspose3d, conv3d } from '../../kernels/conv3d/index.js'
+import { conv3d, convTranspose3d } from '../../kernels/conv3d/index.js'
 import { gelu, leakyRelu } from '../../kernels/elementwise/index.js'
 import { instanceNorm } from '../../kernels/norm/index.js'
 import { resize3d } from '../../kernels/resize3d/index.js'
@@ -51,7 +51,11 @@ class Kernel {
   readonly weight: Parameter
   readonly bias: Parameter
 
-  constructor(parameters: ParameterScope, shape: readonly [number, number, number, number, number], outChannels: number) {
+  constructor(
+    parameters: ParameterScope,
+    shape: readonly [number, number, number, number, number],
+    outChannels: number,
+  ) {
     // PyTorch counts the second axis as the inputs, for transposed convolutions too.
     const initial = fanInUniform(shape[1] * shape[2] * shape[3] * shape[4])
     this.weight = parameters.declare('weight', { shape, axes: [0, 2, 3, 4, 1], initial })

@@ -126,7 +126,9 @@ function attendRegions(unitRegions: Tensor, text: Tensor, attention: number) {
 function splitUnits(units: Tensor, counts: readonly number[]): Tensor[] {
   const total = counts.reduce((sum, count) => sum + count, 0)
   if (total !== units.shape[0] || counts.some((count) => count < 1)) {
-    throw new ValueError(`localContrast: counts ${counts.join(', ')} do not fit ${units.shape[0]} units, at least one a text`)
+    throw new ValueError(
+      `localContrast: counts ${counts.join(', ')} do not fit ${units.shape[0]} units, at least one a text`,
+    )
   }
   let start = 0
   return counts.map((count) => {

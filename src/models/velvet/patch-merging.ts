@@ -45,12 +45,7 @@ export function gatherCorners(x: Tensor, merging: Merging): Tensor {
   return scope(() => {
     const even = evenAxes(x)
     const lattices = corners[merging].map(([i, j, k]) =>
-      slice(even, [
-        [0],
-        [i, even.shape[1]!, 2],
-        [j, even.shape[2]!, 2],
-        [k, even.shape[3]!, 2],
-      ]),
+      slice(even, [[0], [i, even.shape[1]!, 2], [j, even.shape[2]!, 2], [k, even.shape[3]!, 2]]),
     )
     return concat(lattices, 4)
   })

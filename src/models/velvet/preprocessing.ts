@@ -1,8 +1,8 @@
 /** From scans to VELVET-Med's inputs (reference §3). Lists of steps run with `preprocess` of the data layer. */
 import type { PreprocessStep } from '../../data/index.js'
 import { scope, type Tensor, tensor } from '../../engine/index.js'
-import { adaptiveAvgPool3d } from '../../kernels/pool3d/index.js'
 import { indexSelect } from '../../kernels/gather/index.js'
+import { adaptiveAvgPool3d } from '../../kernels/pool3d/index.js'
 import type { Triple } from '../layers/basic.js'
 
 /** Side of the network's input in voxels. */

@@ -90,7 +90,8 @@ export function slidingWindow(
       )
       const weightSums = zeros(volume.device, [1, ...whole, 1])
       const ones = full(volume.device, [...window, 1], 1)
-      for (const { sample, start } of jobs) if (sample === 0) blendWindow(weightSums, ones, importance, { sample, start })
+      for (const { sample, start } of jobs)
+        if (sample === 0) blendWindow(weightSums, ones, importance, { sample, start })
       let sums: Tensor | undefined
       for (let first = 0; first < jobs.length; first += windowBatch) {
         const batch = jobs.slice(first, first + windowBatch)

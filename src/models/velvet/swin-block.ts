@@ -53,7 +53,10 @@ export class SwinBlock {
   apply(tokens: Tensor, tables: WindowTables): Tensor {
     return scope(() => {
       const x = add(tokens, this.attend(tokens, tables))
-      return add(x, scope(() => this.#down.apply(gelu(this.#up.apply(this.#norm2.apply(x))))))
+      return add(
+        x,
+        scope(() => this.#down.apply(gelu(this.#up.apply(this.#norm2.apply(x))))),
+      )
     })
   }
 
@@ -67,11 +70,7 @@ export class SwinBlock {
       const cut = scope(() => indexSelect(this.#norm1.apply(tokens), source, { axis: 1 }))
       const rows = reshape(cut, [batch * windows, tokensPerWindow, features])
       const [query, key, value] = split(this.#qkv.apply(rows), 3, 2).map((part) => reshape(part, perHead))
-      const table = reshape(embedding(relative, this.#biasTable.value), [
-        tokensPerWindow,
-        tokensPerWindow,
-        this.#heads,
-      ])
+      const table = reshape(embedding(relative, this.#biasTable.value), [tokensPerWindow, tokensPerWindow, this.#heads])
       const bias = permute(table, [2, 0, 1])
       const mixed = attention(query!, key!, value!, { bias, segments: regions })
       const projected = this.#projection.apply(reshape(mixed, [batch, windows * tokensPerWindow, features]))

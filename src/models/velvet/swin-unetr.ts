@@ -114,7 +114,9 @@ export class SwinUnetr {
     this.encoder = new SwinEncoder(parameters.at('swinViT'), config.vision)
     const layer = (name: string): ParameterScope => parameters.at(name).at('layer')
     this.#image = new ResidualBlock(layer('encoder1'), inChannels, features)
-    this.#skips = [1, 2, 4].map((times, i) => new ResidualBlock(layer(`encoder${i + 2}`), times * features, times * features))
+    this.#skips = [1, 2, 4].map(
+      (times, i) => new ResidualBlock(layer(`encoder${i + 2}`), times * features, times * features),
+    )
     this.#deepest = new ResidualBlock(layer('encoder10'), 16 * features, 16 * features)
     this.#decoders = [5, 4, 3, 2, 1].map((level) => {
       const outFeatures = features * 2 ** Math.max(0, level - 2)

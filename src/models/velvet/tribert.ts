@@ -128,7 +128,11 @@ export class TriBert {
     const allowed = this.config.firstSentenceId === undefined ? paddingMask(rows) : sentenceMask(rows, options)
     // Far below every score, yet finite after any scaling: a row that sees nothing stays a mean instead of NaN.
     const hidden = -1e30
-    return tensor(this.#words.value.device, Float32Array.from(allowed, (see) => (see ? 0 : hidden)), [n, 1, t, t])
+    return tensor(
+      this.#words.value.device,
+      Float32Array.from(allowed, (see) => (see ? 0 : hidden)),
+      [n, 1, t, t],
+    )
   }
 
   /** Embedded tokens `[N, T, features]`. Rows of padding get no gradient. Throws a ValueError for too long texts. */
@@ -139,7 +143,10 @@ export class TriBert {
       const device = this.#words.value.device
       const rows = (values: ArrayLike<number>, table: Parameter): Tensor =>
         embedding(tensor(device, values, [n, t], { dtype: 'i32' }), table.value, { paddingIdx: 0 })
-      const places = slice(this.#positions.value, [[0, t, 1], [0, features, 1]])
+      const places = slice(this.#positions.value, [
+        [0, t, 1],
+        [0, features, 1],
+      ])
       const sum = add(add(rows(ids, this.#words), rows(types, this.#types)), places)
       return drop(this.#norm.apply(sum), dropped)
     })

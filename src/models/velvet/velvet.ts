@@ -14,7 +14,7 @@ import { type VelvetConfig, velvetPublished } from './config.js'
 import { FusionAdapter, LinearReconstruction, MaskedTokenHead, projection } from './heads.js'
 import { SwinEncoder } from './swin-encoder.js'
 import { type LevelTokens, levelVectors, reportVector, textLevels } from './text-levels.js'
-import { TriBert, type TriBertOptions, type TextRows } from './tribert.js'
+import { type TextRows, TriBert, type TriBertOptions } from './tribert.js'
 
 export interface VelvetOptions {
   readonly config?: VelvetConfig | undefined

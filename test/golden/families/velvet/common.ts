@@ -3,7 +3,7 @@ import { type Device, type DType, gradients, scope, sizeOf, Tensor, tensor } fro
 import { add, mul } from '../../../../src/kernels/elementwise/index.js'
 import { permute } from '../../../../src/kernels/layout/index.js'
 import { sum } from '../../../../src/kernels/reduce/index.js'
-import { type ParameterScope, type WeightSource } from '../../../../src/models/index.js'
+import type { ParameterScope, WeightSource } from '../../../../src/models/index.js'
 import { checkNumbers } from '../../checks.js'
 import { type GoldenFile, readGolden } from '../../tensors.js'
 import type { CheckResult, GoldenRow } from '../../types.js'
@@ -66,8 +66,7 @@ export class VelvetCase {
   /** Compares with the stored tensor by the family's rule: 30 times the error in float32, and 2e-6 of the scale. */
   async check(name: string, result: Result): Promise<void> {
     const want = this.values(name)
-    const got =
-      result instanceof Tensor ? await result.data() : typeof result === 'number' ? [result] : result
+    const got = result instanceof Tensor ? await result.data() : typeof result === 'number' ? [result] : result
     this.checks.push(checkNumbers(name, got, want, this.bound(name)))
   }
 
@@ -91,7 +90,12 @@ export class VelvetCase {
     { parameters, prefix = '', run = '', inputs = {} }: GradientSources,
   ): Promise<void> {
     const leaves = gradientLeaves(this.golden.names(`grad.${run}`), { parameters, prefix, inputs })
-    const found = scope(() => gradients(objective(), leaves.map(({ value }) => value)))
+    const found = scope(() =>
+      gradients(
+        objective(),
+        leaves.map(({ value }) => value),
+      ),
+    )
     for (const [i, { name, axes }] of leaves.entries()) {
       const laid = axes ? scope(() => permute(found[i]!, inverse(axes))) : found[i]!
       await this.check(`grad.${run}${name}`, laid)

@@ -22,13 +22,7 @@ import {
 } from './preprocessing.js'
 import { runSegmentationMetrics, runSlidingWindow, runSwinUnetr } from './segmentation.js'
 import { runPatchMerging, runSwinBlock, runSwinEncoder, runSwinTables } from './swin.js'
-import {
-  runMaskedTokens,
-  runSentenceMask,
-  runTextLevels,
-  runTextTokens,
-  runTriBert,
-} from './text.js'
+import { runMaskedTokens, runSentenceMask, runTextLevels, runTextTokens, runTriBert } from './text.js'
 
 const runners: Readonly<Record<string, (golden: VelvetCase) => Promise<void>>> = {
   'swin-encoder': runSwinEncoder,

@@ -136,7 +136,10 @@ async function intermediateResults(golden: VelvetCase, model: Velvet) {
     'view2.x4': channelsFirst(views.deepest[1]!),
     vision_tokens: levels.shared.visionTokens,
     'text.states': levels.shared.textStates,
-    'text.merged': await paddedRows(poolLevel(levels.shared.textStates, pooling.merged), levels.shared.textStates.shape),
+    'text.merged': await paddedRows(
+      poolLevel(levels.shared.textStates, pooling.merged),
+      levels.shared.textStates.shape,
+    ),
     counts: Array.from({ length: n }, (_, i) => [levels.text.sentenceCounts[i]!, levels.text.wordCounts[i]!]).flat(),
     'report.image': levels.image.report,
     'report.text': levels.text.report,

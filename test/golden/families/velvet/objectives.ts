@@ -1,10 +1,11 @@
 /** Losses, decoders and retrieval, each alone. */
-import { concat } from '../../../../src/kernels/join/index.js'
-import { diceCE } from '../../../../src/kernels/losses/index.js'
-import { cast } from '../../../../src/kernels/elementwise/index.js'
-import { reshape, slice, permute } from '../../../../src/kernels/layout/index.js'
-import { mean } from '../../../../src/kernels/reduce/index.js'
+
 import { scope, type Tensor } from '../../../../src/engine/index.js'
+import { cast } from '../../../../src/kernels/elementwise/index.js'
+import { concat } from '../../../../src/kernels/join/index.js'
+import { permute, reshape, slice } from '../../../../src/kernels/layout/index.js'
+import { diceCE } from '../../../../src/kernels/losses/index.js'
+import { mean } from '../../../../src/kernels/reduce/index.js'
 import { loadWeights, ParameterScope } from '../../../../src/models/index.js'
 import { ConvolutionReconstruction, LinearReconstruction } from '../../../../src/models/velvet/heads.js'
 import {
@@ -15,7 +16,7 @@ import {
   total,
   visionLosses,
 } from '../../../../src/models/velvet/objectives.js'
-import { channelsFirst, channelsLast, volumeAxes, type VelvetCase } from './common.js'
+import { channelsFirst, channelsLast, type VelvetCase, volumeAxes } from './common.js'
 
 export async function runReportLoss(golden: VelvetCase): Promise<void> {
   const { label_smoothing: labelSmoothing, image_to_text_weight: imageToTextWeight } = golden.config
@@ -38,9 +39,7 @@ export async function runLocalLoss(golden: VelvetCase): Promise<void> {
   const text = golden.tensor('input.text').setRequiresGrad()
   const [n, h, w, d, features] = regions.shape as [number, number, number, number, number]
   const run = (aggregate: 'sum' | 'mean') =>
-    scope(() =>
-      localContrast(reshape(regions, [n, h * w * d, features]), text, counts, { temperatures, aggregate }),
-    )
+    scope(() => localContrast(reshape(regions, [n, h * w * d, features]), text, counts, { temperatures, aggregate }))
   const summed = run('sum')
   const averaged = run('mean')
   let first = 0
@@ -77,8 +76,7 @@ export async function runVisionLosses(golden: VelvetCase): Promise<void> {
   const turns = golden.tensor('input.rotation_labels', { dtype: 'i32' })
   const target = golden.tensor('input.target')
   const { temperature } = golden.config
-  const run = () =>
-    visionLosses({ view1, view2, rotationLogits, reconstruction, turns, target, temperature })
+  const run = () => visionLosses({ view1, view2, rotationLogits, reconstruction, turns, target, temperature })
   const { contrast, rotation, reconstruction: l1 } = run()
   await golden.checkOutputs({ contrast, rotation, reconstruction: l1, loss: total([contrast, rotation, l1]) })
   const leaves = { view1, view2, rotation_logits: rotationLogits, reconstruction }
@@ -96,7 +94,10 @@ export async function runDecoders(golden: VelvetCase): Promise<void> {
   const x = golden.volume('input.x').setRequiresGrad()
   const run = () => scope(() => ({ deconv: channelsFirst(deconv.apply(x)), unet: channelsFirst(unet.apply(x)) }))
   await golden.checkOutputs(run())
-  await golden.checkGradients(() => golden.weighted(run()), { parameters, inputs: { x: { value: x, axes: volumeAxes } } })
+  await golden.checkGradients(() => golden.weighted(run()), {
+    parameters,
+    inputs: { x: { value: x, axes: volumeAxes } },
+  })
 }
 
 export async function runDiceCe(golden: VelvetCase): Promise<void> {

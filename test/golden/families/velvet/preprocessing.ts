@@ -1,4 +1,6 @@
 /** Preprocessing, augmentation and retrieval. */
+
+import { greyOfColours } from '../../../../src/data/datasets/picture-slices.js'
 import {
   type Affine,
   cropForeground,
@@ -9,8 +11,7 @@ import {
   resampleToSpacing,
   type Volume,
 } from '../../../../src/data/index.js'
-import { contiguous, cOrderStrides } from '../../../../src/data/volume.js'
-import { greyOfColours } from '../../../../src/data/datasets/picture-slices.js'
+import { cOrderStrides, contiguous } from '../../../../src/data/volume.js'
 import { scope, type Tensor, tensor } from '../../../../src/engine/index.js'
 import { permute, reshape } from '../../../../src/kernels/layout/index.js'
 import { resize3d } from '../../../../src/kernels/resize3d/index.js'
@@ -84,7 +85,10 @@ function volumeOf(data: Volume['data'], shape: readonly number[], affine: ArrayL
 export async function runM3d(golden: VelvetCase): Promise<void> {
   const { volumes, view } = golden.config
   const results: Record<string, Tensor | ArrayLike<number>> = {}
-  for (const [name, { shape, spacing_third_axis: third }] of Object.entries<{ shape: number[]; spacing_third_axis: number }>(volumes)) {
+  for (const [name, { shape, spacing_third_axis: third }] of Object.entries<{
+    shape: number[]
+    spacing_third_axis: number
+  }>(volumes)) {
     const affine = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, third, 0, 0, 0, 0, 1]
     const volume = volumeOf(Uint8Array.from(golden.values(`input.${name}`)), shape.slice(1), affine)
     const steps = m3dPreprocessing([1, 1, third], { side: view })
@@ -102,9 +106,14 @@ export async function runM3d(golden: VelvetCase): Promise<void> {
       [`${name}.padded_shape`]: [1, ...padded.shape],
       [`${name}.padded_sum`]: [padded.data.reduce((sum: number, x: number) => sum + x, 0)],
       [`${name}.global.every7`]: every({ values: global, shape: [view, view, view] }, 7),
-      [`${name}.global.mean_hw`]: Float64Array.from({ length: view }, (_, k) => meanAt(global, view, (i, j) => (i * view + j) * view + k)),
+      [`${name}.global.mean_hw`]: Float64Array.from({ length: view }, (_, k) =>
+        meanAt(global, view, (i, j) => (i * view + j) * view + k),
+      ),
       [`${name}.global.mean_d`]: meansOverDepth(global, view, 7),
-      [`${name}.unpadded_global.every7`]: every({ values: await viewOf(golden, unpadded, view), shape: [view, view, view] }, 7),
+      [`${name}.unpadded_global.every7`]: every(
+        { values: await viewOf(golden, unpadded, view), shape: [view, view, view] },
+        7,
+      ),
     })
   }
   await golden.checkOutputs(results)
@@ -129,14 +138,20 @@ function meansOverDepth(values: ArrayLike<number>, side: number, step: number): 
 }
 
 async function viewOf(golden: VelvetCase, volume: Volume, side: number): Promise<ArrayLike<number>> {
-  const seen = scope(() => globalView(tensor(golden.device, volume.data as Float32Array, [1, ...volume.shape, 1]), side))
+  const seen = scope(() =>
+    globalView(tensor(golden.device, volume.data as Float32Array, [1, ...volume.shape, 1]), side),
+  )
   const values = await seen.data()
   seen.dispose()
   return values
 }
 
 export async function runSegmentationPreprocessing(golden: VelvetCase): Promise<void> {
-  const { hu_range: [low, high], spacing, volumes } = golden.config
+  const {
+    hu_range: [low, high],
+    spacing,
+    volumes,
+  } = golden.config
   const published = velvetSegmentationPreprocessing
   const isPublished = published.some((step) => step.kind === 'clamp' && step.min === low && step.max === high)
   const results: Record<string, ArrayLike<number>> = {}
@@ -144,7 +159,12 @@ export async function runSegmentationPreprocessing(golden: VelvetCase): Promise<
     const stored = Int16Array.from(golden.values(`input.${name}.hu`))
     const scaled = preprocess(
       volumeOf(stored, shape, affine.flat()),
-      isPublished ? published.slice(0, 2) : [{ kind: 'clamp', min: low, max: high }, { kind: 'scale', from: [low, high], to: [0, 1] }],
+      isPublished
+        ? published.slice(0, 2)
+        : [
+            { kind: 'clamp', min: low, max: high },
+            { kind: 'scale', from: [low, high], to: [0, 1] },
+          ],
     )
     const box = foregroundBox(scaled)
     const cropped = cropForeground(scaled)
@@ -165,7 +185,9 @@ export async function runSegmentationPreprocessing(golden: VelvetCase): Promise<
       [`${name}.spaced_affine`]: spaced.affine,
       // Ties are not compared.
       [`${name}.label_ties`]: ties,
-      [`${name}.spaced_label`]: spacedLabel.data.map((value: number, n: number) => (ties[n] === 1 ? wanted[n]! : value)),
+      [`${name}.spaced_label`]: spacedLabel.data.map((value: number, n: number) =>
+        ties[n] === 1 ? wanted[n]! : value,
+      ),
     })
   }
   await golden.checkOutputs(results)

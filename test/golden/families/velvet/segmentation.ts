@@ -1,10 +1,9 @@
 /** The segmenter, sliding windows and segmentation metrics. */
-import { scope, type Tensor } from '../../../../src/engine/index.js'
+import { gradients, scope, type Tensor, tensor } from '../../../../src/engine/index.js'
 import { affine, mul } from '../../../../src/kernels/elementwise/index.js'
 import { concat } from '../../../../src/kernels/join/index.js'
 import { diceCE } from '../../../../src/kernels/losses/index.js'
 import { mean } from '../../../../src/kernels/reduce/index.js'
-import { gradients, tensor } from '../../../../src/engine/index.js'
 import { loadWeights, ParameterScope } from '../../../../src/models/index.js'
 import {
   gaussianImportance,
@@ -92,7 +91,8 @@ async function slidingResults(golden: VelvetCase, model: SwinUnetr) {
   return {
     'sliding.uniform.every3': every(await stored(uniform), 3),
     'sliding.gaussian.every3': every(await stored(run('gaussian')), 3),
-    'sliding.uniform.loss': diceCE(uniform, labelMap(golden, 'input.volume_label'), { smooth: config.dice_smooth }).loss,
+    'sliding.uniform.loss': diceCE(uniform, labelMap(golden, 'input.volume_label'), { smooth: config.dice_smooth })
+      .loss,
     // 255 marks voxels whose two best classes are too close to compare.
     'sliding.uniform.labels': labels.map((label, n) => (wanted[n] === 255 ? 255 : label)),
     ...Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`sliding.${name}`, value])),
@@ -155,7 +155,12 @@ export async function runSegmentationMetrics(golden: VelvetCase): Promise<void> 
 export async function runSlidingWindow(golden: VelvetCase): Promise<void> {
   const { config } = golden
   const results: Record<string, Tensor | ArrayLike<number>> = {}
-  for (const { name, shape, window, overlap } of config.jobs as { name: string; shape: number[]; window: Triple; overlap: number }[]) {
+  for (const { name, shape, window, overlap } of config.jobs as {
+    name: string
+    shape: number[]
+    window: Triple
+    overlap: number
+  }[]) {
     const voxels = window[0] * window[1] * window[2]
     const ramp = tensor(
       golden.device,

@@ -1,7 +1,7 @@
 /** The vision encoder and its parts. */
 import { scope, type Tensor } from '../../../../src/engine/index.js'
-import { layerNorm } from '../../../../src/kernels/norm/index.js'
 import { reshape } from '../../../../src/kernels/layout/index.js'
+import { layerNorm } from '../../../../src/kernels/norm/index.js'
 import { loadWeights, ParameterScope } from '../../../../src/models/index.js'
 import type { Merging, SwinConfig } from '../../../../src/models/velvet/config.js'
 import { gatherCorners, PatchMerging } from '../../../../src/models/velvet/patch-merging.js'
@@ -10,7 +10,7 @@ import { SwinEncoder } from '../../../../src/models/velvet/swin-encoder.js'
 import { WindowTableCache } from '../../../../src/models/velvet/window-tables.js'
 import { partition, planWindows, relativePositionIndex, shiftRegions } from '../../../../src/models/velvet/windows.js'
 import { checkEqual } from '../../checks.js'
-import { channelsFirst, type Config, type VelvetCase } from './common.js'
+import { type Config, channelsFirst, type VelvetCase } from './common.js'
 
 type Triple = readonly [number, number, number]
 
@@ -54,7 +54,8 @@ export async function runSwinEncoder(golden: VelvetCase): Promise<void> {
     }
     // Gradients without a variant's name are those of the first one.
     const sources = { parameters, prefix: config.key_prefix }
-    if (variants.length > 1) await golden.checkGradients(() => golden.weighted(forward()), { ...sources, run: `${merging}.` })
+    if (variants.length > 1)
+      await golden.checkGradients(() => golden.weighted(forward()), { ...sources, run: `${merging}.` })
     if (merging === variants[0]) await golden.checkGradients(() => golden.weighted(forward()), sources)
     encoder.dispose()
   }

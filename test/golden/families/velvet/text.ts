@@ -1,15 +1,16 @@
 /** TriBERT, its masks, tokens and levels. */
-import type { Tensor } from '../../../../src/engine/index.js'
+
 import { splitUpstreamSentences, Vocabulary, WordPieceTokenizer } from '../../../../src/data/index.js'
+import type { Tensor } from '../../../../src/engine/index.js'
+import { add } from '../../../../src/kernels/elementwise/index.js'
+import { crossEntropy } from '../../../../src/kernels/losses/index.js'
 import { loadWeights, ParameterScope } from '../../../../src/models/index.js'
 import type { TriBertConfig } from '../../../../src/models/velvet/config.js'
 import { MaskedTokenHead } from '../../../../src/models/velvet/heads.js'
 import { sentenceMask } from '../../../../src/models/velvet/sentence-mask.js'
 import { levelVectors, poolLevel, reportVector, textLevels } from '../../../../src/models/velvet/text-levels.js'
 import { maskTokens, reportTokens } from '../../../../src/models/velvet/text-tokens.js'
-import { TriBert, type TextRows } from '../../../../src/models/velvet/tribert.js'
-import { add } from '../../../../src/kernels/elementwise/index.js'
-import { crossEntropy } from '../../../../src/kernels/losses/index.js'
+import { type TextRows, TriBert } from '../../../../src/models/velvet/tribert.js'
 import { checkEqual } from '../../checks.js'
 import type { Config, VelvetCase } from './common.js'
 
@@ -120,7 +121,13 @@ export async function runTextTokens(golden: VelvetCase): Promise<void> {
   const tokenizer = new WordPieceTokenizer(vocabulary, { lowercase: config.lower_case, addedTokens })
   const reports: { text: string; sentences: string[]; kept: number[] }[] = data.reports
   const sentences = reports.map(({ text }) => splitUpstreamSentences(text, config.header_words))
-  golden.checks.push(checkEqual('sentences', sentences, reports.map((report) => report.sentences)))
+  golden.checks.push(
+    checkEqual(
+      'sentences',
+      sentences,
+      reports.map((report) => report.sentences),
+    ),
+  )
   // The stored draw chooses the sentences; without one, ours would keep the first.
   const kept = reports.map((report, i) => report.kept.map((index) => sentences[i]![index]!))
   const options = { maxTokens: config.max_report_tokens, maxSentenceTokens: config.max_sentence_tokens }
@@ -146,7 +153,12 @@ export async function runTextTokens(golden: VelvetCase): Promise<void> {
 
 export function maskingDraws(golden: VelvetCase, run = '') {
   const values = (name: string): Float64Array => golden.values(`input.${run}${name}`)
-  return { select: values('u_select'), mask: values('u_mask'), random: values('u_random'), words: values('random_words') }
+  return {
+    select: values('u_select'),
+    mask: values('u_mask'),
+    random: values('u_random'),
+    words: values('random_words'),
+  }
 }
 
 export async function runMaskedTokens(golden: VelvetCase): Promise<void> {
