@@ -11,6 +11,7 @@ import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
 import { infoCommand } from './info.js'
 import { plotCommand } from './plot.js'
+import { segmentCommand } from './segment.js'
 import { tuneCommand } from './tune.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -24,6 +25,7 @@ const program = new Command('voxgrad')
   .configureHelp({ showGlobalOptions: true })
   .addCommand(doctorCommand())
   .addCommand(embedCommand())
+  .addCommand(segmentCommand())
   .addCommand(convertCommand())
   .addCommand(infoCommand())
   .addCommand(plotCommand())

@@ -62,6 +62,7 @@ export {
   pretrainingLosses,
 } from './pretraining.js'
 export { type SegmenterOptions, VelvetSegmenter, velvetClasses } from './segmenter.js'
+export { segmenterConfigOf } from './segmenter-config.js'
 export { type SentenceMaskOptions, sentenceMask } from './sentence-mask.js'
 export { gaussianImportance, type SlidingWindowOptions, slidingStarts, slidingWindow } from './sliding-window.js'
 export { type EncodeOptions, SwinEncoder } from './swin-encoder.js'
@@ -78,4 +79,11 @@ export {
 } from './text-tokens.js'
 export { type TextRows, TriBert, type TriBertOptions } from './tribert.js'
 export { type TextLevelVectors, Velvet, type VelvetOptions, type VolumeLevels } from './velvet.js'
-export { loadByRule, loadCxrBert, type NameRule, velvetWeightRules, type WeightReport } from './weight-rules.js'
+export {
+  loadByRule,
+  loadCxrBert,
+  type NameRule,
+  renameWeights,
+  velvetWeightRules,
+  type WeightReport,
+} from './weight-rules.js'

@@ -1,6 +1,6 @@
 /** Whole-volume segmentation with a SwinUNETR (reference §6.1). */
 import { type Device, type DType, noGrad, scope, type Tensor } from '../../engine/index.js'
-import { argmax } from '../../kernels/argreduce/index.js'
+import { argMax } from '../../kernels/argreduce/index.js'
 import { ParameterScope } from '../layers/parameter.js'
 import { initializeWeights, type WeightSource } from '../weights.js'
 import { velvetVision } from './config.js'
@@ -48,7 +48,7 @@ export class VelvetSegmenter {
 
   /** The class of every voxel, i32 `[N, H, W, D]`. */
   segment(volume: Tensor, options: Partial<SlidingWindowOptions> = {}): Tensor {
-    return noGrad(() => scope(() => argmax(this.logits(volume, options), { axis: 4 })))
+    return noGrad(() => scope(() => argMax(this.logits(volume, options), { axis: 4 })))
   }
 
   dispose(): void {
