@@ -1,6 +1,7 @@
 export * from './argreduce/index.js'
 export * from './attention/index.js'
 export * from './batch-norm/index.js'
+export * from './blend/index.js'
 export * from './contrastive/index.js'
 export * from './conv3d/index.js'
 export * from './cumsum/index.js'
