@@ -80,16 +80,14 @@ export function shiftRegions(plan: Pick<WindowPlan, 'window' | 'shift' | 'padded
 }
 
 /**
- * A shifted axis is cut in [0, n - window), [n - window, n - shift) and [n - shift, n); others are not cut, even where
- * further axes are. A region's number counts the combinations, the first axis slowest.
+ * A shifted axis is cut in [0, n - window), [n - window, n - shift) and [n - shift, n); others are all of the third kind,
+ * even where further axes are shifted. A region's number counts the 27 combinations, the first axis slowest.
  */
 function axisRegions({ window, shift, padded }: Pick<WindowPlan, 'window' | 'shift' | 'padded'>) {
-  const cuts = map3((axis) => (shift[axis] > 0 ? 3 : 1))
-  const part = (axis: 0 | 1 | 2, index: number): number => {
-    if (shift[axis] === 0) return 0
-    return Number(index >= padded[axis] - window[axis]) + Number(index >= padded[axis] - shift[axis])
-  }
-  return ([i, j, k]: Triple): number => (part(0, i) * cuts[1] + part(1, j)) * cuts[2] + part(2, k)
+  const part = (axis: 0 | 1 | 2, index: number): number =>
+    Number(index >= padded[axis] - window[axis]) + Number(index >= padded[axis] - shift[axis])
+  const partOf = (axis: 0 | 1 | 2, index: number): number => (shift[axis] === 0 ? 2 : part(axis, index))
+  return ([i, j, k]: Triple): number => (partOf(0, i) * 3 + partOf(1, j)) * 3 + partOf(2, k)
 }
 
 /** Rows of the table of relative position biases. */

@@ -175,6 +175,9 @@ export function every(
   return Float64Array.from(picked)
 }
 
+/** A tensor's values. */
+export const numbers = async (x: Tensor): Promise<Float64Array> => Float64Array.from(await x.data())
+
 /** Values and shape of a channels-last volume in the stored layout. */
 export async function stored(x: Tensor): Promise<{ values: ArrayLike<number>; shape: readonly number[] }> {
   const laid = scope(() => channelsFirst(x))

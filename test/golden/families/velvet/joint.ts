@@ -16,7 +16,7 @@ import { poolLevel, textLevels } from '../../../../src/models/velvet/text-levels
 import { maskTokens } from '../../../../src/models/velvet/text-tokens.js'
 import { Velvet } from '../../../../src/models/velvet/velvet.js'
 import { AdamW, cosine } from '../../../../src/train/index.js'
-import { channelsFirst, every, stored, type VelvetCase } from './common.js'
+import { channelsFirst, every, numbers, stored, type VelvetCase } from './common.js'
 import { swinConfig } from './swin.js'
 import { maskingDraws, paddedRows, textRows, triBertConfig } from './text.js'
 
@@ -40,7 +40,7 @@ export async function runJoint(golden: VelvetCase): Promise<void> {
   const found = scope(() => gradients(forward().loss, leaves))
   const [norms, sums]: [number[], number[]] = [[], []]
   for (const gradient of found) {
-    const values = await gradient.data()
+    const values = await numbers(gradient)
     norms.push(Math.sqrt(values.reduce((sum, x) => sum + x * x, 0)))
     sums.push(values.reduce((sum, x) => sum + x, 0))
     gradient.dispose()
@@ -168,7 +168,7 @@ async function intermediateResults(golden: VelvetCase, model: Velvet) {
 async function regionGrid(projected: Tensor, map: Tensor, step: number): Promise<Float64Array> {
   const [n, h, w, d] = map.shape as [number, number, number, number]
   const features = projected.shape[2]!
-  const values = await projected.data()
+  const values = await numbers(projected)
   const picked: number[] = []
   for (let sample = 0; sample < n; sample++) {
     for (let i = 0; i < h; i += step) {

@@ -16,7 +16,7 @@ import {
   total,
   visionLosses,
 } from '../../../../src/models/velvet/objectives.js'
-import { channelsFirst, channelsLast, type VelvetCase, volumeAxes } from './common.js'
+import { channelsFirst, channelsLast, numbers, type VelvetCase, volumeAxes } from './common.js'
 
 export async function runReportLoss(golden: VelvetCase): Promise<void> {
   const { label_smoothing: labelSmoothing, image_to_text_weight: imageToTextWeight } = golden.config
@@ -107,7 +107,7 @@ export async function runDiceCe(golden: VelvetCase): Promise<void> {
   const run = () => scope(() => diceCE(channelsLast(logits), labels, { smooth }))
   const { loss, ce, dice } = run()
   const overlap = await scope(() => mean(dice)).item()
-  const perClass = await dice.data()
+  const perClass = await numbers(dice)
   await golden.checkOutputs({
     loss,
     cross_entropy: ce,

@@ -104,7 +104,7 @@ export async function runM3d(golden: VelvetCase): Promise<void> {
       [`${name}.spaced`]: every({ values: spaced.data, shape: spaced.shape }, isSmall ? 1 : 3),
       [`${name}.spaced_shape`]: [1, ...spaced.shape],
       [`${name}.padded_shape`]: [1, ...padded.shape],
-      [`${name}.padded_sum`]: [padded.data.reduce((sum: number, x: number) => sum + x, 0)],
+      [`${name}.padded_sum`]: [Float64Array.from(padded.data).reduce((sum, x) => sum + x, 0)],
       [`${name}.global.every7`]: every({ values: global, shape: [view, view, view] }, 7),
       [`${name}.global.mean_hw`]: Float64Array.from({ length: view }, (_, k) =>
         meanAt(global, view, (i, j) => (i * view + j) * view + k),
@@ -185,9 +185,7 @@ export async function runSegmentationPreprocessing(golden: VelvetCase): Promise<
       [`${name}.spaced_affine`]: spaced.affine,
       // Ties are not compared.
       [`${name}.label_ties`]: ties,
-      [`${name}.spaced_label`]: spacedLabel.data.map((value: number, n: number) =>
-        ties[n] === 1 ? wanted[n]! : value,
-      ),
+      [`${name}.spaced_label`]: Uint8Array.from(spacedLabel.data, (value, n) => (ties[n] === 1 ? wanted[n]! : value)),
     })
   }
   await golden.checkOutputs(results)

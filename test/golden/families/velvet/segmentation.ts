@@ -13,7 +13,7 @@ import {
 } from '../../../../src/models/velvet/sliding-window.js'
 import { SwinUnetr } from '../../../../src/models/velvet/swin-unetr.js'
 import { type LabelScores, segmentationScores } from '../../../../src/train/index.js'
-import { channelsFirst, every, stored, type VelvetCase } from './common.js'
+import { channelsFirst, every, numbers, stored, type VelvetCase } from './common.js'
 import { labelMap } from './objectives.js'
 import { swinConfig } from './swin.js'
 
@@ -60,7 +60,7 @@ export async function runSwinUnetr(golden: VelvetCase): Promise<void> {
     ),
   )
   const norms: number[] = []
-  for (const gradient of found) norms.push(Math.sqrt((await gradient.data()).reduce((sum, x) => sum + x * x, 0)))
+  for (const gradient of found) norms.push(Math.sqrt((await numbers(gradient)).reduce((sum, x) => sum + x * x, 0)))
   results.gradient_norms = norms
   await golden.checkGradients(objective, { parameters, prefix: config.key_prefix })
 

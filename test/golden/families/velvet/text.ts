@@ -12,7 +12,7 @@ import { levelVectors, poolLevel, reportVector, textLevels } from '../../../../s
 import { maskTokens, reportTokens } from '../../../../src/models/velvet/text-tokens.js'
 import { type TextRows, TriBert } from '../../../../src/models/velvet/tribert.js'
 import { checkEqual } from '../../checks.js'
-import type { Config, VelvetCase } from './common.js'
+import { type Config, numbers, type VelvetCase } from './common.js'
 
 export function triBertConfig(config: Config): TriBertConfig {
   return {
@@ -53,7 +53,7 @@ export async function runTriBert(golden: VelvetCase): Promise<void> {
     fusion: () => model.fusion({ ...rows, ids: golden.values('input.masked_ids') }, inputs.vision),
   }
   const results: Record<string, Tensor | ArrayLike<number>> = {
-    blocked: (await mask.data()).map((value) => Number(value !== 0)),
+    blocked: (await numbers(mask)).map((value) => Number(value !== 0)),
   }
   for (const [run, forward] of Object.entries(runs)) {
     const states = forward()
@@ -113,23 +113,27 @@ export async function paddedRows(x: Tensor, [n, t, features]: readonly number[])
   return result
 }
 
+interface StoredReport {
+  readonly text: string
+  readonly sentences: readonly string[]
+  readonly kept?: readonly number[]
+  readonly row?: number
+}
+
 export async function runTextTokens(golden: VelvetCase): Promise<void> {
   const { config, data } = golden
   const vocabulary = new Vocabulary(data.vocab)
   const count = config.vocab_with_sentences - data.vocab.length
   const addedTokens = Array.from({ length: count }, (_, i) => `[SEN_${i + 1}]`)
   const tokenizer = new WordPieceTokenizer(vocabulary, { lowercase: config.lower_case, addedTokens })
-  const reports: { text: string; sentences: string[]; kept: number[] }[] = data.reports
-  const sentences = reports.map(({ text }) => splitUpstreamSentences(text, config.header_words))
-  golden.checks.push(
-    checkEqual(
-      'sentences',
-      sentences,
-      reports.map((report) => report.sentences),
-    ),
-  )
-  // The stored draw chooses the sentences; without one, ours would keep the first.
-  const kept = reports.map((report, i) => report.kept.map((index) => sentences[i]![index]!))
+  const reports: StoredReport[] = data.reports
+  const split = (text: string): string[] => splitUpstreamSentences(text, config.header_words)
+  for (const { text, sentences } of reports) golden.checks.push(checkEqual('sentences', split(text), sentences))
+  // A report of which no sentence is left has no row: the reference stops there.
+  const rowed = reports.filter(({ row }) => row !== undefined).sort((a, b) => a.row! - b.row!)
+  const sentences = rowed.map(({ text }) => split(text))
+  // The stored draw chooses the sentences.
+  const kept = rowed.map((report, i) => report.kept!.map((index) => sentences[i]![index]!))
   const options = { maxTokens: config.max_report_tokens, maxSentenceTokens: config.max_sentence_tokens }
   const firstSentenceId = data.vocab.length
   const rows = reportTokens(kept, tokenizer, { ...options, firstSentenceId, maxSentences: config.max_sentences })
