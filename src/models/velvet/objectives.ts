@@ -29,6 +29,13 @@ export interface ReportContrast {
   readonly logits: Tensor
 }
 
+export interface ReportContrastOptions {
+  /** Default 0.1. */
+  readonly labelSmoothing?: number | undefined
+  /** Weight of the images' direction; the texts' has the rest. Default 0.5. */
+  readonly imageToTextWeight?: number | undefined
+}
+
 /**
  * Report level (§5.1): cosines over a learnable plain temperature, cross-entropy both ways with label smoothing.
  *
@@ -38,7 +45,7 @@ export function reportContrast(
   image: Tensor,
   text: Tensor,
   temperature: Tensor,
-  { labelSmoothing = 0.1, imageToTextWeight = 0.5 } = {},
+  { labelSmoothing = 0.1, imageToTextWeight = 0.5 }: ReportContrastOptions = {},
 ): ReportContrast {
   return scope(() => {
     const logits = div(cosines(image, text), temperature)

@@ -4,7 +4,7 @@ import { add, mul } from '../../../../src/kernels/elementwise/index.js'
 import { permute } from '../../../../src/kernels/layout/index.js'
 import { sum } from '../../../../src/kernels/reduce/index.js'
 import type { ParameterScope, WeightSource } from '../../../../src/models/index.js'
-import { checkNumbers } from '../../checks.js'
+import { checkNumbers, failure } from '../../checks.js'
 import { type GoldenFile, readGolden } from '../../tensors.js'
 import type { CheckResult, GoldenRow } from '../../types.js'
 
@@ -28,6 +28,7 @@ export class VelvetCase {
   readonly golden: GoldenFile
   readonly device: Device
   readonly checks: CheckResult[] = []
+  readonly #compared = new Set<string>()
   readonly #tolerance: VelvetRow['tolerance']
 
   static async open(row: GoldenRow, dir: string, device: Device): Promise<VelvetCase> {
@@ -65,9 +66,17 @@ export class VelvetCase {
 
   /** Compares with the stored tensor by the family's rule: 30 times the error in float32, and 2e-6 of the scale. */
   async check(name: string, result: Result): Promise<void> {
+    this.#compared.add(name)
     const want = this.values(name)
     const got = result instanceof Tensor ? await result.data() : typeof result === 'number' ? [result] : result
     this.checks.push(checkNumbers(name, got, want, this.bound(name)))
+  }
+
+  /** Every stored result must have been compared. */
+  finish(): CheckResult[] {
+    const stored = ['output.', 'grad.'].flatMap((prefix) => this.golden.names(prefix).map((name) => prefix + name))
+    for (const name of stored) if (!this.#compared.has(name)) this.checks.push(failure(name, 'was not compared'))
+    return this.checks
   }
 
   bound(name: string): number {

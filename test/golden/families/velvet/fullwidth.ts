@@ -45,13 +45,14 @@ export async function runSwinFullWidth(golden: VelvetCase): Promise<void> {
 
 /** The golden data's excerpts of a map. */
 async function mapResults(name: string, map: Tensor): Promise<Record<string, ArrayLike<number>>> {
-  const { values, shape } = await stored(map)
+  const { values: read, shape } = await stored(map)
+  const values = Float64Array.from(read)
   const [, channels, h, w, d] = shape as [number, number, number, number, number]
   const voxels = h * w * d
   const at = (c: number, i: number, j: number, k: number): number => values[((c * h + i) * w + j) * d + k]!
   const every = Array.from({ length: channels }, (_, c) => c)
   const moments = every.map((c) => {
-    const own = Array.from(values as Float32Array).slice(c * voxels, (c + 1) * voxels)
+    const own = values.subarray(c * voxels, (c + 1) * voxels)
     const mean = own.reduce((sum, x) => sum + x, 0) / voxels
     return { mean, std: Math.sqrt(own.reduce((sum, x) => sum + (x - mean) ** 2, 0) / voxels) }
   })

@@ -59,5 +59,5 @@ export const velvetOps: ReadonlySet<string> = new Set(Object.keys(runners))
 export async function runVelvet(row: GoldenRow, dir: string, device: Device): Promise<CheckResult[]> {
   const golden = await VelvetCase.open(row, dir, device)
   await runners[row.op]!(golden)
-  return golden.checks
+  return golden.finish()
 }

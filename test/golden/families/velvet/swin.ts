@@ -10,7 +10,7 @@ import { SwinEncoder } from '../../../../src/models/velvet/swin-encoder.js'
 import { WindowTableCache } from '../../../../src/models/velvet/window-tables.js'
 import { partition, planWindows, relativePositionIndex, shiftRegions } from '../../../../src/models/velvet/windows.js'
 import { checkEqual } from '../../checks.js'
-import { type Config, channelsFirst, type VelvetCase } from './common.js'
+import { type Config, channelsFirst, type VelvetCase, volumeAxes } from './common.js'
 
 type Triple = readonly [number, number, number]
 
@@ -31,7 +31,7 @@ export function swinConfig(config: Config, merging: Merging): SwinConfig {
 export async function runSwinEncoder(golden: VelvetCase): Promise<void> {
   const { config } = golden
   const variants: Merging[] = [config.merging].flat()
-  const volume = golden.volume('input.volume')
+  const volume = golden.volume('input.volume').setRequiresGrad(golden.golden.has('grad.volume'))
   const results: Record<string, Tensor> = {}
   for (const merging of variants) {
     const parameters = new ParameterScope(golden.device)
@@ -53,7 +53,7 @@ export async function runSwinEncoder(golden: VelvetCase): Promise<void> {
       results[golden.golden.has(`output.${own}`) ? own : name] = map
     }
     // Gradients without a variant's name are those of the first one.
-    const sources = { parameters, prefix: config.key_prefix }
+    const sources = { parameters, prefix: config.key_prefix, inputs: { volume: { value: volume, axes: volumeAxes } } }
     if (variants.length > 1)
       await golden.checkGradients(() => golden.weighted(forward()), { ...sources, run: `${merging}.` })
     if (merging === variants[0]) await golden.checkGradients(() => golden.weighted(forward()), sources)
