@@ -16,6 +16,7 @@ import { mapCommand } from './map.js'
 import { plotCommand } from './plot.js'
 import { randomWeightsCommand } from './random-weights.js'
 import { searchCommand } from './search.js'
+import { segmentCommand } from './segment.js'
 import { similarityCommand } from './similarity.js'
 import { tuneCommand } from './tune.js'
 import { zeroShotCommand } from './zeroshot.js'
@@ -38,6 +39,7 @@ const program = new Command('voxgrad')
   .addCommand(searchCommand())
   .addCommand(evaluateCommand())
   .addCommand(randomWeightsCommand())
+  .addCommand(segmentCommand())
   .addCommand(convertCommand())
   .addCommand(infoCommand())
   .addCommand(plotCommand())

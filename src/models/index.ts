@@ -9,6 +9,7 @@ export { EvaBlock, type EvaBlockOptions } from './layers/eva-block.js'
 export { PackedAttention, type PackedAttentionParts } from './layers/packed-attention.js'
 export { type Initializer, Parameter, ParameterScope } from './layers/parameter.js'
 export { PatchDecoder, type PatchDecoderOptions, patchDecoderChannels } from './layers/patch-decoder.js'
+export * from './velvet/index.js'
 export {
   initializeWeights,
   type LoadOptions,

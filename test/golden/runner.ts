@@ -9,6 +9,7 @@ import { opNames, runOp } from './families/ops/index.js'
 import { runPreprocess } from './families/preprocess.js'
 import { runTokenizer } from './families/tokenizer.js'
 import { runTorchCheckpoints, torchOps } from './families/torch-checkpoints.js'
+import { runVelvet, velvetOps } from './families/velvet/index.js'
 import type { CheckResult, GoldenRow } from './types.js'
 
 /** How one family is checked. */
@@ -27,6 +28,7 @@ const families: Readonly<Record<string, Family>> = {
   'torch-checkpoints': { ops: torchOps, run: runTorchCheckpoints },
   metrics: { ops: metricOps, run: runMetrics },
   tokenizer: { ops: new Set(['wordpiece']), run: runTokenizer },
+  velvet: { ops: velvetOps, run: runVelvet },
 }
 
 /** A manifest row and the folder that its files are relative to. */

@@ -4,6 +4,7 @@ import { isFloat } from '../../src/engine/dtype.js'
 import { applyAll, backward, Generator, gradients, scope, tensor, zeros } from '../../src/engine/index.js'
 import { definedKernels, type Kernel, type KernelVariant } from '../../src/engine/kernel.js'
 import { definedOps, type OpCase, type OpDefinition } from '../../src/engine/op.js'
+import { blendWindow } from '../../src/kernels/blend/index.js'
 import { randomNormal, randomUniform } from '../../src/kernels/random/index.js'
 import { sum } from '../../src/kernels/reduce/index.js'
 import { AdamW, clipGradNorm, Ema, SGD } from '../../src/train/index.js'
@@ -93,7 +94,7 @@ function runBothWays(op: OpDefinition<unknown>, test: OpCase<unknown>, dtype: 'f
   }
 }
 
-/** Kernels that no operation reaches: optimizers and random numbers. */
+/** Kernels that no operation reaches: optimizers, random numbers and sums in place. */
 function stepEverything(): void {
   const generator = new Generator(1)
   const parameter = tensor(device, [1, 2, 3], [3], { requiresGrad: true })
@@ -105,6 +106,8 @@ function stepEverything(): void {
     optimizer.step()
   }
   new Ema([parameter], 0.9).update()
+  const voxel = zeros(device, [1, 1, 1, 1])
+  blendWindow(zeros(device, [1, 2, 2, 2, 1]), voxel, zeros(device, [1, 1, 1]), { sample: 0, start: [0, 1, 0] })
 }
 
 /** Watches which problems reach the pipeline cache. */

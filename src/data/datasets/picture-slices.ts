@@ -80,14 +80,14 @@ async function readGrey(path: string): Promise<GreyPicture> {
     const data = picture.palette ? convertIndexedToRgb(picture) : picture.data
     const channels = picture.palette ? data.length / (width * height) : picture.channels
     if (!picture.palette && picture.depth < 8) throw new Error(`${picture.depth} bits per pixel`)
-    return { width, height, data: toGrey(data, channels, picture.depth === 16 ? 8 : 0) }
+    return { width, height, data: greyOfColours(data, channels, picture.depth === 16 ? 8 : 0) }
   } catch (cause) {
     throw new DataError(`is no picture: ${cause instanceof Error ? cause.message : cause}`, { path, cause })
   }
 }
 
 /** Grey and grey with alpha keep their value; of RGB(A) (3735 B + 19235 G + 9798 R + 16384) >> 15. */
-function toGrey(data: ArrayLike<number>, channels: number, shift: number): Uint8Array {
+export function greyOfColours(data: ArrayLike<number>, channels: number, shift = 0): Uint8Array {
   const grey = new Uint8Array(data.length / channels)
   for (let n = 0; n < grey.length; n++) {
     const at = n * channels

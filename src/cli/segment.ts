@@ -1,0 +1,124 @@
+/** `voxgrad segment`: a CT scan to a label map in the scan's own grid. */
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { openWeights, preprocess, readVolume, restoreGrid, type Volume, writeVolume } from '../data/index.js'
+import { type Device, type DType, scope, type Tensor, tensor } from '../engine/index.js'
+import { Stopwatch } from '../inference/index.js'
+import {
+  type Merging,
+  type NameRule,
+  renameWeights,
+  segmenterConfigOf,
+  VelvetSegmenter,
+  velvetSegmentationPreprocessing,
+  velvetWeightRules,
+  type WeightSource,
+} from '../models/index.js'
+import { openDevice } from '../tuning/index.js'
+import { addDeviceOptions, type DeviceArguments, researchNotice } from './options.js'
+import { Progress } from './progress.js'
+
+interface SegmentArguments extends DeviceArguments {
+  readonly weights: string
+  readonly out: string
+  readonly layout: keyof typeof layouts
+  readonly merging: Merging
+  readonly overlap: number
+  readonly blending: 'uniform' | 'gaussian'
+  readonly batch: number
+  readonly dtype: DType
+}
+
+/** How the tensors of a file are named. */
+const layouts = {
+  velvet: velvetWeightRules.velvetSegmenter,
+  monai: velvetWeightRules.swinUnetr,
+} satisfies Record<string, NameRule>
+
+export function segmentCommand(): Command {
+  const command = new Command('segment')
+    .description('Label the voxels of a CT scan (in HU) with a SwinUNETR')
+    .argument('<scan>', 'the scan: NIfTI, NRRD or MetaImage')
+    .requiredOption('--weights <file>', 'weights of a fine-tuned segmenter (.safetensors, .pt, .pth, .bin)')
+    .requiredOption('--out <file>', 'where the label map goes, in the grid of the scan: .nii.gz, .nrrd or .mha')
+    .addOption(
+      new Option('--layout <name>', "whose names the weights have: VELVET-Med's, or MONAI's SwinUNETR")
+        .choices(Object.keys(layouts))
+        .default('velvet'),
+    )
+    .addOption(
+      new Option('--merging <variant>', 'patch merging that the weights were trained with; their shapes do not tell')
+        .choices(['legacy', 'fixed', 'v2'])
+        .default('legacy'),
+    )
+    .option('--overlap <part>', 'part of a window that the next one covers too', parseOverlap, 0.25)
+    .addOption(
+      new Option('--blending <kind>', 'how overlapping windows are weighed')
+        .choices(['uniform', 'gaussian'])
+        .default('uniform'),
+    )
+    .option('--batch <windows>', 'windows at once', parseCount, 1)
+    .addOption(
+      new Option('--dtype <type>', 'storage of parameters and activations').choices(['f32', 'f16']).default('f32'),
+    )
+  return addDeviceOptions(command).action(segment)
+}
+
+function parseOverlap(text: string): number {
+  const overlap = Number(text)
+  if (!(text.trim() !== '' && overlap >= 0 && overlap < 1)) throw new InvalidArgumentError('It is from 0 to below 1.')
+  return overlap
+}
+
+function parseCount(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('It is a whole number from 1 on.')
+  return Number(text)
+}
+
+async function segment(path: string, options: SegmentArguments): Promise<void> {
+  const stopwatch = new Stopwatch()
+  const scan = await stopwatch.time('read', () => readVolume(path))
+  const prepared = await stopwatch.time('preprocess', () => preprocess(scan, velvetSegmentationPreprocessing))
+  using device = await stopwatch.time('open device', () => openDevice(options))
+  using model = await stopwatch.time('load weights', async () => {
+    await using weights = await openWeights(options.weights)
+    return await loadSegmenter(device, weights, options)
+  })
+  const labels = await stopwatch.time('segment', () => labelScan(device, model, prepared, options))
+  const restored = restoreGrid({ ...prepared, data: labels }, prepared.history, { interpolation: 'nearest' })
+  await stopwatch.time('write', () => writeVolume(options.out, restored))
+  console.log(`${options.out}: ${restored.shape.join(' x ')} voxels, ${model.config.classes} classes`)
+  for (const [stage, time] of Object.entries(stopwatch.timesMs)) console.log(`${stage.padEnd(14)}${time} ms`)
+  console.log(researchNotice)
+}
+
+async function loadSegmenter(
+  device: Device,
+  weights: WeightSource,
+  { layout, merging, dtype }: SegmentArguments,
+): Promise<VelvetSegmenter> {
+  const rule = layouts[layout]
+  const config = segmenterConfigOf(renameWeights(weights, rule).renamed, merging)
+  const model = new VelvetSegmenter(device, { config, dtype })
+  await model.load(weights, rule)
+  return model
+}
+
+async function labelScan(
+  device: Device,
+  model: VelvetSegmenter,
+  prepared: Volume,
+  { overlap, blending, batch: windowBatch }: SegmentArguments,
+): Promise<Uint8Array> {
+  const progress = new Progress(process.stderr)
+  const onProgress = (done: number, total: number): void => progress.show(`${done} of ${total} windows`)
+  const labels = scope((): Tensor => {
+    const volume = tensor(device, prepared.data as Float32Array, [1, ...prepared.shape, 1], {
+      dtype: model.parameters.dtype,
+    })
+    return model.segment(volume, { overlap, blending, windowBatch, onProgress })
+  })
+  const values = Uint8Array.from(await labels.data())
+  labels.dispose()
+  progress.clear()
+  return values
+}

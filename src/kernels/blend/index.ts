@@ -1,0 +1,1 @@
+export { blendWindow, type WindowPlace } from './blend.js'

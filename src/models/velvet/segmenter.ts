@@ -1,0 +1,62 @@
+/** Whole-volume segmentation with a SwinUNETR (reference §6.1). */
+import { type Device, type DType, noGrad, scope, type Tensor } from '../../engine/index.js'
+import { argMax } from '../../kernels/argreduce/index.js'
+import { ParameterScope } from '../layers/parameter.js'
+import { initializeWeights, type WeightSource } from '../weights.js'
+import { velvetVision } from './config.js'
+import { velvetSide } from './preprocessing.js'
+import { type SlidingWindowOptions, slidingWindow } from './sliding-window.js'
+import { SwinUnetr, type SwinUnetrConfig } from './swin-unetr.js'
+import { loadByRule, type NameRule, velvetWeightRules, type WeightReport } from './weight-rules.js'
+
+export interface SegmenterOptions {
+  readonly config?: SwinUnetrConfig | undefined
+  readonly dtype?: DType | undefined
+}
+
+/** Classes of the authors' data sets, background included. */
+export const velvetClasses = { btcv: 14, abdomenCt1k: 5, ctOrg: 7 } as const
+
+export class VelvetSegmenter {
+  readonly config: SwinUnetrConfig
+  readonly parameters: ParameterScope
+  readonly model: SwinUnetr
+
+  /** The architecture, without values: follow with {@link load} or {@link initialize}. */
+  constructor(device: Device, options: SegmenterOptions = {}) {
+    const { config = { vision: velvetVision.Sv, classes: velvetClasses.btcv }, dtype = 'f32' } = options
+    this.config = config
+    this.parameters = new ParameterScope(device, dtype)
+    this.model = new SwinUnetr(this.parameters, config)
+  }
+
+  /** Loads weights by the rule of their origin; default: a fine-tuned segmenter of VELVET-Med. Errors of `loadByRule`. */
+  load(source: WeightSource, rule: NameRule = velvetWeightRules.velvetSegmenter): Promise<WeightReport> {
+    return loadByRule(this.parameters, source, rule)
+  }
+
+  initialize(seed: number): this {
+    initializeWeights(this.parameters, seed)
+    return this
+  }
+
+  /** Preprocessed volume `[N, H, W, D, 1]` to class logits `[N, H, W, D, classes]`, window by window. */
+  logits(volume: Tensor, options: Partial<SlidingWindowOptions> = {}): Tensor {
+    const window = [velvetSide, velvetSide, velvetSide] as const
+    return slidingWindow(volume, (windows) => this.model.apply(windows), { window, ...options })
+  }
+
+  /** The class of every voxel, i32 `[N, H, W, D]`. */
+  segment(volume: Tensor, options: Partial<SlidingWindowOptions> = {}): Tensor {
+    return noGrad(() => scope(() => argMax(this.logits(volume, options), { axis: 4 })))
+  }
+
+  dispose(): void {
+    this.model.dispose()
+    for (const parameter of this.parameters.parameters.values()) parameter.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
