@@ -44,8 +44,8 @@ const sliding = fc
   .map(({ volume, padding, ...rest }) => ({
     ...rest,
     volume,
-    // No more than half of the window.
-    padding: padding.map((n, axis) => (rest.kernel[axis]! > 1 ? n : 0)),
+    // No more than half of the window, and none that dilation could step over everything with: -infinity has no slope.
+    padding: padding.map((n, axis) => (rest.kernel[axis]! > 1 && rest.dilation[axis]! === 1 ? n : 0)),
   }))
 
 async function check(op: AnyOp, test: AnyCase): Promise<void> {
