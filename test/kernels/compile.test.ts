@@ -4,6 +4,7 @@ import { isFloat } from '../../src/engine/dtype.js'
 import { applyAll, backward, Generator, gradients, scope, tensor, zeros } from '../../src/engine/index.js'
 import { definedKernels, type Kernel, type KernelVariant } from '../../src/engine/kernel.js'
 import { definedOps, type OpCase, type OpDefinition } from '../../src/engine/op.js'
+import { attention } from '../../src/kernels/attention/index.js'
 import { randomNormal, randomUniform } from '../../src/kernels/random/index.js'
 import { sum } from '../../src/kernels/reduce/index.js'
 import { AdamW, clipGradNorm, Ema, SGD } from '../../src/train/index.js'
@@ -92,7 +93,7 @@ function runBothWays(op: OpDefinition<unknown>, test: OpCase<unknown>, dtype: 'f
   }
 }
 
-/** Kernels that no operation reaches: optimizers and random numbers. */
+/** Kernels that no operation's case reaches: optimizers, random numbers, and what is only for tensors beyond a binding. */
 function stepEverything(): void {
   const generator = new Generator(1)
   const parameter = tensor(device, [1, 2, 3], [3], { requiresGrad: true })
@@ -104,6 +105,12 @@ function stepEverything(): void {
     optimizer.step()
   }
   new Ema([parameter], 0.9).update()
+  const limits = device.capabilities as { maxBindingBytes: number }
+  const whole = limits.maxBindingBytes
+  limits.maxBindingBytes = 2048
+  const keys = zeros(device, [1, 256, 1, 4])
+  attention(zeros(device, [1, 1, 1, 4]), keys, keys)
+  limits.maxBindingBytes = whole
 }
 
 /** Watches which problems reach the pipeline cache. */
