@@ -195,7 +195,9 @@ describe('subgroup matrices', () => {
     'a head of 64': { batch: 1, heads: 1, queries: 5, keys: 35, headDim: 64 },
   }
   for (const [name, choice] of Object.entries(cases)) {
-    it.runIf(isListed)(name, async () => {
+    // A software adapter compiles the matrices of large heads for half a minute.
+    const runs = isListed && ((choice.headDim ?? 0) < 64 || process.env.VOXGRAD_SLOW_TESTS === '1')
+    it.runIf(runs)(name, async () => {
       expect(await agree(problemOf({ ...plain, ...choice }), matrices, 'f16')).toBe(3)
     })
   }

@@ -4,6 +4,7 @@ import { isFloat } from '../../src/engine/dtype.js'
 import { applyAll, backward, Generator, gradients, scope, tensor, zeros } from '../../src/engine/index.js'
 import { definedKernels, type Kernel, type KernelVariant } from '../../src/engine/kernel.js'
 import { definedOps, type OpCase, type OpDefinition } from '../../src/engine/op.js'
+import { attention } from '../../src/kernels/attention/index.js'
 import { blendWindow } from '../../src/kernels/blend/index.js'
 import { randomNormal, randomUniform } from '../../src/kernels/random/index.js'
 import { sum } from '../../src/kernels/reduce/index.js'
@@ -94,7 +95,7 @@ function runBothWays(op: OpDefinition<unknown>, test: OpCase<unknown>, dtype: 'f
   }
 }
 
-/** Kernels that no operation reaches: optimizers, random numbers and sums in place. */
+/** Kernels that no operation's case reaches: optimizers, random numbers, sums in place, and tensors beyond a binding. */
 function stepEverything(): void {
   const generator = new Generator(1)
   const parameter = tensor(device, [1, 2, 3], [3], { requiresGrad: true })
@@ -108,6 +109,12 @@ function stepEverything(): void {
   new Ema([parameter], 0.9).update()
   const voxel = zeros(device, [1, 1, 1, 1])
   blendWindow(zeros(device, [1, 2, 2, 2, 1]), voxel, zeros(device, [1, 1, 1]), { sample: 0, start: [0, 1, 0] })
+  const limits = device.capabilities as { maxBindingBytes: number }
+  const whole = limits.maxBindingBytes
+  limits.maxBindingBytes = 2048
+  const keys = zeros(device, [1, 256, 1, 4])
+  attention(zeros(device, [1, 1, 1, 4]), keys, keys)
+  limits.maxBindingBytes = whole
 }
 
 /** Watches which problems reach the pipeline cache. */

@@ -76,6 +76,8 @@ const logitClient: GemmClient<LogitProblem> = {
     const isWhole = widthOf(features) === 4
     const inverse = (side: string) => (normalize ? `${side}Inverses[i]` : '1.0')
     return {
+      // The stored types stand in the bindings; named here too, f16 brings its extension along to the second pass.
+      types: { ImageType: image, TextType: text },
       constants: { A_INNER: true, B_INNER: true },
       inputs: [
         { name: 'a', type: stored(image, isWhole) },
@@ -119,6 +121,7 @@ const gradientClient: GemmClient<GradientProblem> = {
   source({ of, dtype, features, add }) {
     const isWhole = widthOf(features) === 4
     return {
+      types: { OtherType: dtype },
       constants: { A_INNER: of === 'image', B_INNER: false, ADD: add },
       inputs: [
         { name: 'a', type: 'vec4f' },
