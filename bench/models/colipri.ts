@@ -88,7 +88,7 @@ export const model: BenchModel = {
       name: 'embed a report',
       shape: [[1, colipriPublished.text.positions]],
       options: { layers: colipriPublished.text.layers },
-      ...{ quick: false, software: true },
+      ...{ quick: false, software: false },
       makes: { count: 1, what: 'texts' },
       prepare: (device, dtype) => prepareText(device, dtype, 1),
     },
