@@ -8,6 +8,7 @@ import {
   matchPairs,
   type Negatives,
   type PretrainingBatch,
+  type PretrainingOptions,
   predictTokens,
   pretrainingLosses,
   superviseViews,
@@ -89,7 +90,7 @@ function jointInputs(golden: VelvetCase) {
     imageForText: golden.values('input.negative_image_for_text'),
     textForImage: golden.values('input.negative_text_for_image'),
   }
-  const options = {
+  const options: PretrainingOptions = {
     tokens: { startId: special.start, firstSentenceId, isContinuation: (id: number) => continuation[id] === 1 },
     labelSmoothing: config.label_smoothing,
     localTemperatures: config.local_temperatures,
