@@ -30,9 +30,9 @@ export function keyWindows(problem: AttentionProblem, maxBindingBytes: number): 
 }
 
 /** A window's part of k, v or their gradients. */
-function cut(tensor: Tensor, { heads, headDim, keys, firstKey }: AttentionProblem): Tensor | TensorWindow {
+function cut(tensor: Tensor, { batch, heads, headDim, keys, firstKey }: AttentionProblem): Tensor | TensorWindow {
   const bytes = heads * headDim * bytesPerElement(tensor.dtype)
-  if (tensor.byteLength === keys * bytes) return tensor
+  if (tensor.byteLength === batch * keys * bytes) return tensor
   return { tensor, byteOffset: firstKey * bytes, byteLength: keys * bytes }
 }
 
