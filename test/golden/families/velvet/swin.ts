@@ -16,7 +16,7 @@ type Triple = readonly [number, number, number]
 
 export function swinConfig(config: Config, merging: Merging): SwinConfig {
   return {
-    inChannels: config.in_channels ?? config.input?.[0] ?? 1,
+    inChannels: config.in_channels ?? config.input_shape?.[1] ?? (Array.isArray(config.input) ? config.input[0] : 1),
     features: config.embed_dim ?? config.width,
     depths: config.depths,
     heads: config.heads,
