@@ -42,7 +42,7 @@ export async function runBench(options: BenchArguments, before: Run | undefined,
   const { software, f16 } = session.device.capabilities
   const dtypes = options.dtypes.filter((dtype): dtype is FloatType => dtype === 'f32' || f16)
   const firstOfKernels = quick && !filter ? new Map<string, string>() : undefined
-  const deadline = firstOfKernels && peers.length === 0 ? start + quickLimitMs : Number.POSITIVE_INFINITY
+  let deadline = firstOfKernels && peers.length === 0 ? start + quickLimitMs : Number.POSITIVE_INFINITY
   // A lost device is replaced: the case that lost it is a row, and the rest of the run goes on.
   const measure = async (item: Item): Promise<readonly Row[]> => {
     if (performance.now() > deadline) return item.blank().map(leftOut)
@@ -61,6 +61,7 @@ export async function runBench(options: BenchArguments, before: Run | undefined,
     rows.forEach(listener.row)
   }
   const run = (): Run => ({ header, rows: results.flatMap(({ rows }) => rows) })
+  deadline += confirmationMs
   for (let attempt = 0; before && attempt < confirmations; attempt++) {
     const slower = slowerKeys(before, run(), options.threshold)
     for (const result of results) {
@@ -79,7 +80,9 @@ const quickLimitMs = 52_000
 const leftOut = (row: Row): Row => ({ ...row, status: 'skipped', note: 'the minute of --quick was over' })
 
 /** How often a row that seems slower is measured again: other load on the machine passes, a regression stays. */
-const confirmations = 2
+const confirmations = 3
+/** What that may add to the minute of `--quick`. */
+const confirmationMs = 30_000
 
 function slowerKeys(before: Run, after: Run, threshold: number): ReadonlySet<string> {
   const { changes } = compareRuns(before, after, threshold)
