@@ -12,7 +12,18 @@ const longestSleepMs = 2
 /** The poll alone takes some microseconds; a turn longer than this did other work as well. */
 const idleTurnMs = 0.3
 
-const cell = typeof SharedArrayBuffer === 'undefined' ? undefined : new Int32Array(new SharedArrayBuffer(4))
+const cell = blockableCell()
+
+/** What a thread may sleep on; undefined where it must not block, as in windows of browsers and of Electron. */
+function blockableCell(): Int32Array | undefined {
+  try {
+    const own = new Int32Array(new SharedArrayBuffer(4))
+    Atomics.wait(own, 0, 0, 0)
+    return own
+  } catch {
+    return undefined
+  }
+}
 
 /** Turns of Node's event loop, which no browser has. */
 const nextTurn = (globalThis as { setImmediate?: (callback: () => void) => unknown }).setImmediate
