@@ -1,5 +1,5 @@
 import type { CaseInput, OpCase } from '../../engine/op.js'
-import type { ContrastiveOptions } from './problem.js'
+import { type ContrastiveOptions, defaultKeptLogitBytes } from './problem.js'
 
 type ContrastiveCase = OpCase<ContrastiveOptions>
 
@@ -12,7 +12,11 @@ const defaults: ContrastiveOptions = {
   pairwise: false,
   weighted: false,
   normalize: false,
+  keptLogitBytes: defaultKeptLogitBytes,
 }
+
+/** Logits are made again by the backward pass. */
+const again: Partial<ContrastiveOptions> = { keptLogitBytes: 0 }
 
 interface More {
   readonly scale?: number
@@ -102,6 +106,12 @@ export const contrastiveCases: readonly ContrastiveCase[] = [
     inputs: [groups(6), groups(7), weights(6), weights(7)],
   }),
   contrastiveCase('directions, pairwise', [4, 4, 4], { options: { normalize: true, pairwise: true }, inputs: [shift] }),
+  contrastiveCase('directions, made again', [5, 6, 8], { options: { ...again, normalize: true, symmetric: false } }),
+  contrastiveCase('odd features, weights, made again', [5, 5, 7], {
+    options: { ...again, weighted: true, labelSmoothing: 0.1 },
+    inputs: [weights(5), weights(5)],
+  }),
+  contrastiveCase('pairwise, made again', [4, 4, 4], { options: { ...again, pairwise: true }, inputs: [shift] }),
   contrastiveCase('many features', [3, 3, 600], { scale: 0.1 }),
   {
     // Products with a depth that is worth cutting.

@@ -14,7 +14,7 @@ import { finishKernel, leastLength, lossSides } from './kernel.js'
 import type { ContrastiveOptions, Side, TargetKind } from './problem.js'
 import { type ContrastiveArrays, contrastiveReference } from './reference.js'
 import type { TargetName } from './targets.js'
-import { type Pairs, runGradients, runStatistics } from './walk.js'
+import { type Pairs, runAllWeights, runGradients, runStatistics } from './walk.js'
 
 /** Inputs in their order: image, text, scale, shift if pairwise, targets, weights of images and texts. */
 function split<T>(inputs: readonly T[], { pairwise, kind, symmetric, weighted }: ContrastiveOptions) {
@@ -129,12 +129,19 @@ export const contrastiveOp = defineOp<ContrastiveOptions>({
     const inverses = options.normalize
       ? { image: inverseLengths(context, image), text: inverseLengths(context, text) }
       : undefined
-    const statistics = runStatistics(context, options, pairsOf(inputs, options, inverses))
-    const sides = lossSides(options).map((side) => finish(context, inputs, options, side, statistics[side]!))
-    context.save(...inputs, ...sides.map(({ coefficients }) => coefficients))
+    const pairs = pairsOf(inputs, options, inverses)
+    const { statistics, logits } = runStatistics(context, options, pairs)
+    const sides = lossSides(options)
+    const finished = sides.map((side) => finish(context, inputs, options, side, statistics[side]!))
+    const coefficients = Object.fromEntries(sides.map((side, i) => [side, finished[i]!.coefficients]))
+    context.save(...inputs, ...Object.values(coefficients))
     if (inverses) context.save(inverses.image, inverses.text)
     if (options.pairwise) context.save(statistics.image!)
-    return sides.map(({ loss }) => loss).reduce((total, loss) => add(total, loss))
+    if (logits && context.recording) {
+      runAllWeights(context, options, pairs, coefficients, logits)
+      context.save(logits)
+    }
+    return finished.map(({ loss }) => loss).reduce((total, loss) => add(total, loss))
   },
   backward(context, [dy], saved, options) {
     const inputs = saved.slice(0, context.inputs.length)
@@ -142,17 +149,18 @@ export const contrastiveOp = defineOp<ContrastiveOptions>({
     const sides = lossSides(options)
     const coefficients = Object.fromEntries(sides.map((side) => [side, rest.shift()!]))
     const inverses = options.normalize ? { image: rest.shift()!, text: rest.shift()! } : undefined
+    const statistics = options.pairwise ? rest.shift() : undefined
+    const weights = rest.shift()
     const parts = split(inputs, options)
     const [needsImage, needsText, needsScale, needsShift] = context.needs
     const wanted: Side[] = [
       ...(needsImage || needsScale ? ['image' as const] : []),
       ...(needsText ? ['text' as const] : []),
     ]
-    const given = concat([parts.scale.alias([1]), dy!.alias([1])], 0)
     const made = runGradients(context, options, {
       pairs: pairsOf(inputs, options, inverses),
-      given,
-      coefficients,
+      lossGradient: dy!,
+      made: weights ? { weights } : { coefficients },
       wanted,
     })
     const stored = (side: Side, index: number) => made[side] && cast(made[side].gradient, context.inputs[index]!.dtype)
@@ -162,7 +170,7 @@ export const contrastiveOp = defineOp<ContrastiveOptions>({
       needsImage ? stored('image', 0) : undefined,
       stored('text', 1),
       ofScale?.alias(parts.scale.shape),
-      ...(options.pairwise ? [needsShift ? shiftGradient(rest[0]!, dy!).alias(parts.shift!.shape) : undefined] : []),
+      ...(options.pairwise ? [needsShift ? shiftGradient(statistics!, dy!).alias(parts.shift!.shape) : undefined] : []),
     ]
   },
   reference(inputs, options) {

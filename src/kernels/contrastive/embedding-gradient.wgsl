@@ -1,6 +1,7 @@
-// The last step of an embedding's gradient, in place. `gradient` comes as P = sum over the others j of w[i, j] other[j], with w
-// from logit-gradient.wgsl; then products[i] = P[i] . own[i] is this row's part of scale times the scale's gradient, and
-// what points along the row itself is taken out where only its direction counts: P - own (own . P) / |own|^2.
+// The last step of an embedding's gradient, in place. `gradient` comes as Q = sum over the others j of w[i, j] other[j], with w
+// from logit-gradient.wgsl; P = Q times the gradient of the loss (lossGradient). Then products[i] = P[i] . own[i] is this
+// row's part of scale times the scale's gradient, and what points along the row itself is taken out where only its
+// direction counts: P - own (own . P) / |own|^2.
 //
 // A workgroup owns a row; `Value` is a 4-vector where rows are made of them, COLUMNS of it make a row.
 // Preconditions: LANES is a power of two.
@@ -37,17 +38,15 @@ fn main(
     }
   }
   workgroupBarrier();
-  product = parts[0];
+  product = parts[0] * lossGradient[0];
   if (lane == 0u) {
     products[row] = product;
   }
-  if (NORMALIZE) {
-    // Where the least length replaced the row's own, the direction is linear in the row.
-    let inverse = inverseOf(row);
-    let along = select(product * inverse * inverse, 0.0, inverse >= GREATEST);
-    for (var d = lane; d < params.columns; d += LANES) {
-      let at = row * params.columns + d;
-      gradient[at] -= along * Value(own[at]);
-    }
+  // Where the least length replaced the row's own, the direction is linear in the row.
+  let inverse = inverseOf(row);
+  let along = select(product * inverse * inverse, 0.0, !NORMALIZE || inverse >= GREATEST);
+  for (var d = lane; d < params.columns; d += LANES) {
+    let at = row * params.columns + d;
+    gradient[at] = gradient[at] * lossGradient[0] - along * Value(own[at]);
   }
 }

@@ -8,7 +8,7 @@ import { div, exp, mul, notEqual } from '../elementwise/index.js'
 import { reshape } from '../layout/index.js'
 import { matmul } from '../matmul/index.js'
 import { contrastiveOp } from './contrastive.js'
-import type { TargetKind } from './problem.js'
+import { defaultKeptLogitBytes, type TargetKind } from './problem.js'
 import { checkPair, embeddings } from './similarity.js'
 
 /** Several texts that belong to an image, and the other way round. */
@@ -69,7 +69,12 @@ export interface InfoNceOptions {
    * direction (`symmetric: false`); the other is the same call with the roles exchanged.
    */
   readonly offset?: number | undefined
-  /** Also returns the logits `[N, M]`, off the tape. Default false: they are then never stored. */
+  /**
+   * Logits of at most so many bytes are made once, and as many bytes are kept for the backward pass; more of them are walked
+   * in blocks of a few MiB in either pass, and made twice. Default 16 MiB, which is 2048 x 2048.
+   */
+  readonly keptLogitBytes?: number | undefined
+  /** Also returns the logits `[N, M]`, off the tape. Default false. */
   readonly withLogits?: boolean | undefined
 }
 
@@ -126,7 +131,7 @@ function scaleOf(image: Tensor, { temperature, logScale }: InfoNceOptions): Tens
 /**
  * Contrastive loss of images `[N, D]` and texts `[M, D]`: the cross-entropy of `softmax(image text' / temperature)` with
  * the pairs that belong together, averaged over images, and over both directions if symmetric. f32. Gradients go to the
- * embeddings and to the temperature. Logits are never stored: memory is linear in N and M. (van den Oord et al. 2018;
+ * embeddings and to the temperature. Memory is linear in N and M, but for `keptLogitBytes`. (van den Oord et al. 2018;
  * Radford et al. 2021; several positives: Khosla et al. 2020)
  *
  * @throws ShapeError when embeddings, mask, targets or weights do not fit.
@@ -135,6 +140,7 @@ function scaleOf(image: Tensor, { temperature, logScale }: InfoNceOptions): Tens
 export function infoNCE(image: Tensor, text: Tensor, options: InfoNceOptions): InfoNce {
   checkOptions(image, text, options)
   const { normalize = true, symmetric = true, labelSmoothing = 0, positives, groups, weights, offset = 0 } = options
+  const { keptLogitBytes = defaultKeptLogitBytes } = options
   return scope(() => {
     const scale = scaleOf(image, options)
     const [kind, targets] = targetsOf(options)
@@ -148,6 +154,7 @@ export function infoNCE(image: Tensor, text: Tensor, options: InfoNceOptions): I
       pairwise: false,
       weighted: weights !== undefined,
       normalize,
+      keptLogitBytes,
     })
     return { loss, logits: options.withLogits ? logitsOf(image, text, scale, normalize) : undefined }
   })

@@ -17,6 +17,7 @@ import {
   standApart,
   strideOf,
   widthOf,
+  widthOfBlock,
 } from './problem.js'
 import statisticsWgsl from './statistics.wgsl'
 import { type TargetName, targetCode, targetKey, targetNames, targets } from './targets.js'
@@ -131,8 +132,8 @@ const gradientLanes = 64
 const gradientRows = 32
 
 /**
- * Inputs (scale, gradient of the loss), the coefficients of {@link lossSides}, the inverse lengths of images and
- * texts if they are normalised, targets; output the block of logits, changed in place.
+ * Inputs (scale, …), the coefficients of {@link lossSides}, the inverse lengths of images and texts if they are normalised,
+ * targets; output the block of logits, changed in place.
  */
 export const logitGradientKernel = defineKernel<BlockProblem>({
   name: 'contrastiveLogitGradient',
@@ -146,7 +147,7 @@ export const logitGradientKernel = defineKernel<BlockProblem>({
         const names = targetNames(problem, ['image', 'text'])
         const inverses = problem.normalize ? ['imageInverses', 'textInverses'] : []
         const inputs: Binding[] = [
-          ['given', 'f32'],
+          ['factors', 'f32'],
           ...sides.map((side): Binding => [`${side}Coefficients`, 'vec4f']),
           ...inverses.map((name): Binding => [name, 'f32']),
           ...targetBindings(names),
@@ -173,7 +174,8 @@ export const logitGradientKernel = defineKernel<BlockProblem>({
         }
       },
       parameters: writeBlock,
-      workgroups: (problem) => Math.ceil(strideOf(problem) / gradientLanes) * Math.ceil(problem.rows / gradientRows),
+      workgroups: (problem) =>
+        Math.ceil(widthOfBlock(problem) / gradientLanes) * Math.ceil(problem.rows / gradientRows),
     },
   ],
 })
@@ -181,7 +183,10 @@ export const logitGradientKernel = defineKernel<BlockProblem>({
 /** Shortest length that a row is divided by, as in `l2Normalize`. */
 export const leastLength = 1e-12
 
-/** Inputs embeddings and, if they are normalised, their inverse lengths; outputs their gradient, in place, and its products. */
+/**
+ * Inputs embeddings, the gradient of the loss and, if they are normalised, their inverse lengths; outputs their gradient, in
+ * place, and its products.
+ */
 export const embeddingGradientKernel = defineKernel<EmbeddingProblem>({
   name: 'contrastiveEmbeddingGradient',
   variants: [
@@ -193,6 +198,7 @@ export const embeddingGradientKernel = defineKernel<EmbeddingProblem>({
         const value = isWhole ? 'vec4f' : 'f32'
         const inputs: Binding[] = [
           ['own', isWhole ? `vec4<${dtype}>` : dtype],
+          ['lossGradient', 'f32'],
           ...(normalize ? [['inverses', 'f32'] as const] : []),
         ]
         const outputs: Binding[] = [

@@ -3,7 +3,8 @@
 // j (OF_TEXT). In place; the columns that only fill up the last 4-vector become 0.
 //
 // An invocation owns a column and walks ROWS rows of it: neighbours are neighbours in memory, a text's coefficients stay
-// in registers, and those of an image are read by all invocations at once. `given` is (scale, gradient of the loss).
+// in registers, and those of an image are read by all invocations at once. The gradient of the loss itself is a factor that
+// comes last, in embedding-gradient.wgsl: these weights can then be made before it is known.
 
 // One direction's part of g: s the logit, with the coefficients of the row whose softmax it is (finish.wgsl).
 fn partOf(s: f32, head: vec4f, rest: vec4f, weight: f32, positive: bool) -> f32 {
@@ -23,17 +24,18 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let tiles = (params.stride + LANES - 1u) / LANES;
+  let width = (params.columns + 3u) / 4u * 4u;
+  let tiles = (width + LANES - 1u) / LANES;
   let task = group.y * groups.x + group.x;
   let firstRow = task / tiles * ROWS;
   let column = task % tiles * LANES + lane;
-  if (firstRow >= params.rows || column >= params.stride) {
+  if (firstRow >= params.rows || column >= width) {
     return;
   }
   let text = min(column, params.columns - 1u);
   let textHead = textCoefficient(2u * text);
   let textRest = textCoefficient(2u * text + 1u);
-  let factor = select(0.0, given[0] * given[1] * textInverse(text), column < params.columns);
+  let factor = select(0.0, factors[0] * textInverse(text), column < params.columns);
   for (var image = firstRow; image < min(firstRow + ROWS, params.rows); image++) {
     let at = image * params.stride + column;
     let s = logits[at];

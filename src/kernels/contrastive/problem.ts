@@ -20,7 +20,12 @@ export interface ContrastiveOptions {
   readonly weighted: boolean
   /** Embeddings count by their direction alone. */
   readonly normalize: boolean
+  /** Logits of no more bytes than this are made once, and what gradients need of them is kept. */
+  readonly keptLogitBytes: number
 }
+
+/** Small enough for any device, large enough for 2048 pairs. */
+export const defaultKeptLogitBytes = 16 * 2 ** 20
 
 /** Whose losses: images that look for texts, or texts that look for images. */
 export type Side = 'image' | 'text'
@@ -67,8 +72,14 @@ export const shareOf = (options: ContrastiveOptions): number => (options.symmetr
 export const standApart = ({ kind, inside, pairwise }: ContrastiveOptions): boolean =>
   !pairwise && (inside || kind === 'diagonal')
 
-/** Numbers in a stored row of a block: whole 4-vectors, so that products read and write nothing else. */
-export const strideOf = ({ columns }: { readonly columns: number }): number => 4 * Math.ceil(columns / 4)
+/** Columns of a block with those that fill up the last 4-vector: products read and write nothing else. */
+export const widthOfBlock = ({ columns }: { readonly columns: number }): number => 4 * Math.ceil(columns / 4)
+
+/**
+ * Numbers in a stored row of a block. A cache line more than there are columns, since rows that are a power of two apart
+ * share a few places of a cache: the product with the transpose of 2048 x 2048 ran at 37 in place of 64 GFLOP/s.
+ */
+export const strideOf = (block: { readonly columns: number }): number => widthOfBlock(block) + 16
 
 /** Numbers of an embedding that are read at a time. */
 export const widthOf = (features: number): 1 | 4 => (features % 4 === 0 ? 4 : 1)

@@ -1,14 +1,6 @@
 /** The three products of a block of logits, by the skeletons of kernels/gemm. */
 import type { DType } from '../../engine/dtype.js'
-import {
-  defineGemm,
-  forOperand,
-  type GemmClient,
-  type GemmOperand,
-  type GemmShape,
-  type GemmSkeleton,
-  skeletons,
-} from '../gemm/index.js'
+import { defineGemm, forOperand, type GemmClient, type GemmShape, type GemmSkeleton, skeletons } from '../gemm/index.js'
 import { strideOf, widthOf } from './problem.js'
 import raggedWgsl from './ragged.wgsl'
 import storeGradientWgsl from './store-gradient.wgsl'
@@ -23,12 +15,14 @@ interface Sizes {
   readonly features: number
 }
 
-/** Images by texts. */
+/** Images by texts. Where vectors are lanes, the latter are read faster across than along: transposed. */
 export interface LogitProblem extends Sizes {
   readonly image: DType
   readonly text: DType
   readonly normalize: boolean
   readonly pairwise: boolean
+  /** Texts come as the columns of a matrix with rows like the block's. */
+  readonly transposed: boolean
 }
 
 /** The block by texts for images, its transpose by images for texts. */
@@ -62,32 +56,39 @@ const stored = (dtype: DType, isWhole: boolean) => (isWhole ? `vec4<${dtype}>` :
 
 const reader = (letter: 'A' | 'B', isWhole: boolean) => forOperand(isWhole ? wholeWgsl : raggedWgsl, letter)
 
-function logitShape({ rows, columns, features, image, text }: LogitProblem): GemmShape {
-  const operand = (dtype: DType): GemmOperand => ({ vectors: 'inner', dtype: dtype as FloatType })
-  return { m: rows, n: columns, k: features, batch: 1, a: operand(image), b: operand(text) }
+function logitShape({ rows, columns, features, image, text, transposed }: LogitProblem): GemmShape {
+  return {
+    m: rows,
+    n: columns,
+    k: features,
+    batch: 1,
+    a: { vectors: 'inner', dtype: image as FloatType },
+    b: { vectors: transposed ? 'outer' : 'inner', dtype: text as FloatType, isStrided: transposed },
+  }
 }
 
 const logitClient: GemmClient<LogitProblem> = {
   name: 'contrastiveLogits',
   shape: logitShape,
-  key: ({ image, text, features, normalize, pairwise }) =>
-    `${image}|${text}|${widthOf(features)}|${normalize}|${pairwise}`,
-  source({ image, text, features, normalize, pairwise }) {
+  key: ({ image, text, features, normalize, pairwise, transposed }) =>
+    `${image}|${text}|${widthOf(features)}|${normalize}|${pairwise}|${transposed}`,
+  source({ image, text, features, normalize, pairwise, transposed }) {
     const isWhole = widthOf(features) === 4
+    const isWholeText = isWhole || transposed
     const inverse = (side: string) => (normalize ? `${side}Inverses[i]` : '1.0')
     return {
       // The stored types stand in the bindings; named here too, f16 brings its extension along to the second pass.
       types: { ImageType: image, TextType: text },
-      constants: { A_INNER: true, B_INNER: true },
+      constants: { A_INNER: true, B_INNER: !transposed },
       inputs: [
         { name: 'a', type: stored(image, isWhole) },
-        { name: 'b', type: stored(text, isWhole) },
+        { name: 'b', type: stored(text, isWholeText) },
         { name: 'factors', type: 'f32' },
         ...(normalize ? ['imageInverses', 'textInverses'].map((name) => ({ name, type: 'f32' })) : []),
       ],
       outputs: [{ name: 'logits', type: 'vec4f' }],
       shared,
-      readers: [reader('A', isWhole), reader('B', isWhole)].join('\n'),
+      readers: [reader('A', isWhole), reader('B', isWholeText)].join('\n'),
       store: [
         `fn imageInverse(i: u32) -> f32 { return ${inverse('image')}; }`,
         `fn textInverse(i: u32) -> f32 { return ${inverse('text')}; }`,
@@ -96,10 +97,16 @@ const logitClient: GemmClient<LogitProblem> = {
       ].join('\n'),
     }
   },
-  parameters: (writer, problem) => writer.u32(problem.features).u32(problem.features).u32(strideOf(problem)),
+  parameters(writer, problem) {
+    const { features, transposed } = problem
+    writer
+      .u32(features)
+      .u32(transposed ? strideOf(problem) : features)
+      .u32(strideOf(problem))
+  },
 }
 
-/** Inputs images, texts, (scale) or (scale, shift), and, if they are normalised, their inverse lengths; output a block of logits. */
+/** Inputs images, texts (or their transpose), (scale) or (scale, shift), and, if they are normalised, their inverse lengths; output a block of logits. */
 export const logitKernel = defineGemm(logitClient, [small, ...skeletons])
 
 function gradientShape({ rows, columns, features, of, dtype }: GradientProblem): GemmShape {
@@ -109,8 +116,8 @@ function gradientShape({ rows, columns, features, of, dtype }: GradientProblem):
     n: features,
     k,
     batch: 1,
-    a: { vectors: of === 'image' ? 'inner' : 'outer', dtype: 'f32' },
-    b: { vectors: 'outer', dtype: dtype as FloatType },
+    a: { vectors: of === 'image' ? 'inner' : 'outer', dtype: 'f32', isStrided: true },
+    b: { vectors: 'outer', dtype: dtype as FloatType, isStrided: widthOf(features) === 4 },
   }
 }
 

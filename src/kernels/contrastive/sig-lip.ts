@@ -4,6 +4,7 @@ import type { Tensor } from '../../engine/tensor.js'
 import { exp } from '../elementwise/index.js'
 import { reshape } from '../layout/index.js'
 import { contrastiveOp } from './contrastive.js'
+import { defaultKeptLogitBytes } from './problem.js'
 import { checkPair } from './similarity.js'
 
 export interface SigLipOptions {
@@ -15,17 +16,19 @@ export interface SigLipOptions {
   readonly normalize?: boolean | undefined
   /** For a part of a batch: text `i + offset` belongs to image `i`, and there are at least as many texts. */
   readonly offset?: number | undefined
+  /** As for `infoNCE`. */
+  readonly keptLogitBytes?: number | undefined
 }
 
 /**
  * Sigmoid loss of images `[N, D]` and texts `[N, D]`: every pair is a question of its own, with the logit
  * `image text' exp(logScale) + bias` and the answer yes for text `i` of image `i` only. Summed over all pairs, divided
- * by N. f32. Logits are never stored. (Zhai et al. 2023)
+ * by N. f32. Memory is linear in N, but for `keptLogitBytes`. (Zhai et al. 2023)
  *
  * @throws ShapeError when the embeddings do not fit.
  */
 export function sigLip(image: Tensor, text: Tensor, options: SigLipOptions): Tensor {
-  const { logScale, bias, normalize = true, offset } = options
+  const { logScale, bias, normalize = true, offset, keptLogitBytes = defaultKeptLogitBytes } = options
   checkPair('sigLip', image, text, offset === undefined)
   return scope(() => {
     const inputs = [image, text, exp(logScale), bias]
@@ -38,6 +41,7 @@ export function sigLip(image: Tensor, text: Tensor, options: SigLipOptions): Ten
       pairwise: true,
       weighted: false,
       normalize,
+      keptLogitBytes,
     })
   })
 }

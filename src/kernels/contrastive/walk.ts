@@ -4,6 +4,7 @@ import { bytesPerElement } from '../../engine/dtype.js'
 import type { TensorWindow } from '../../engine/kernel.js'
 import type { BackwardContext } from '../../engine/op.js'
 import type { Tensor } from '../../engine/tensor.js'
+import { runCopy } from '../layout/copy.js'
 import { embeddingGradientKernel, logitGradientKernel, lossSides, statisticsKernel } from './kernel.js'
 import { type BlockProblem, type ContrastiveOptions, type Side, strideOf } from './problem.js'
 import { gradientKernel, logitKernel } from './products.js'
@@ -34,19 +35,19 @@ const edgesOfBatch = 4
 
 const aligned = (count: number) => Math.ceil(count / alignment) * alignment
 
-/** Blocks of a problem, texts walked within images. */
+/** Blocks of a problem, images walked within texts; a single one where its weights are kept. */
 function blocksOf(options: ContrastiveOptions, { image, text }: Pairs, capabilities: Capabilities): BlockProblem[] {
   const [images, features] = image.shape as [number, number]
   const texts = text.shape[0]!
   const bindable = Math.floor(capabilities.maxBindingBytes / (4 * features) / alignment) * alignment
+  const isKept = 4 * images * texts <= options.keptLogitBytes && Math.max(images, texts) <= bindable
   const most = Math.max(alignment, Math.min(mostEdge(capabilities), bindable))
-  const [rows, columns] = [images, texts].map((count) => Math.min(most, aligned(count / edgesOfBatch))) as [
-    number,
-    number,
-  ]
+  const [rows, columns] = [images, texts].map((count) =>
+    isKept ? count : Math.min(most, aligned(count / edgesOfBatch)),
+  ) as [number, number]
   const blocks: BlockProblem[] = []
-  for (let firstImage = 0; firstImage < images; firstImage += rows) {
-    for (let firstText = 0; firstText < texts; firstText += columns) {
+  for (let firstText = 0; firstText < texts; firstText += columns) {
+    for (let firstImage = 0; firstImage < images; firstImage += rows) {
       const extents = { rows: Math.min(rows, images - firstImage), columns: Math.min(columns, texts - firstText) }
       blocks.push({ ...options, ...extents, firstImage, firstText, images, texts })
     }
@@ -69,42 +70,74 @@ const cutTargets = (pairs: Pairs, block: BlockProblem, sides: readonly Side[]) =
 const cutInverses = ({ inverses }: Pairs, block: BlockProblem) =>
   inverses ? [cut(inverses.image, 'image', block), cut(inverses.text, 'text', block)] : []
 
-/** Calls `use` with the logits of each block, which it may overwrite. */
+/** The texts of a block as columns, for adapters that read them faster so; f16 is left to products that read it as it lies. */
+function transposedTexts(context: Context, text: Tensor, block: BlockProblem): Tensor | undefined {
+  if (!context.device.capabilities.software || text.dtype !== 'f32') return undefined
+  const features = text.shape[1]!
+  const target = context.empty([features, strideOf(block)], 'f32')
+  runCopy(context.run, {
+    op: 'contrastive',
+    shape: [features, block.columns],
+    source: text,
+    from: { strides: [1, features], start: block.firstText * features },
+    target,
+    into: { strides: [strideOf(block), 1] },
+  })
+  return target
+}
+
+/** Calls `use` with the logits of each block, which it may overwrite. Returns the last of them. */
 function walk(
   context: Context,
-  options: ContrastiveOptions,
   pairs: Pairs,
+  blocks: readonly BlockProblem[],
   use: (block: BlockProblem, logits: Tensor) => void,
-): void {
+): Tensor | undefined {
   const { image, text, factors } = pairs
-  const blocks = blocksOf(options, pairs, context.device.capabilities)
   const [first] = blocks
-  if (!first) return
+  if (!first) return undefined
   // The first block is as large as any.
   const logits = context.empty([first.rows * strideOf(first)], 'f32')
   const features = image.shape[1]!
+  let transposed: Tensor | undefined
   for (const block of blocks) {
     const { rows, columns, normalize, pairwise } = block
+    if (block.firstImage === 0) {
+      transposed?.dispose()
+      transposed = transposedTexts(context, text, block)
+    }
+    const types = { image: image.dtype, text: text.dtype, transposed: transposed !== undefined }
     context.run({
       kernel: logitKernel,
-      problem: { rows, columns, features, image: image.dtype, text: text.dtype, normalize, pairwise },
-      inputs: [cut(image, 'image', block), cut(text, 'text', block), factors, ...cutInverses(pairs, block)],
+      problem: { rows, columns, features, normalize, pairwise, ...types },
+      inputs: [
+        cut(image, 'image', block),
+        transposed ?? cut(text, 'text', block),
+        factors,
+        ...cutInverses(pairs, block),
+      ],
       outputs: [logits],
     })
     use(block, logits)
   }
-  logits.dispose()
+  transposed?.dispose()
+  return logits
 }
 
-/** The statistics of all rows of the sides that have losses (see statistics.wgsl). */
-export function runStatistics(
-  context: Context,
-  options: ContrastiveOptions,
-  pairs: Pairs,
-): Partial<Record<Side, Tensor>> {
+/** What the forward pass gathers. */
+export interface Gathered {
+  /** Of the sides that have losses: see statistics.wgsl. */
+  readonly statistics: Readonly<Partial<Record<Side, Tensor>>>
+  /** All logits, where they are few enough to be kept. */
+  readonly logits: Tensor | undefined
+}
+
+/** The statistics of all rows of the sides that have losses. */
+export function runStatistics(context: Context, options: ContrastiveOptions, pairs: Pairs): Gathered {
   const statistics: Partial<Record<Side, Tensor>> = {}
   for (const side of lossSides(options)) statistics[side] = context.empty([pairs[side].shape[0]!, 8], 'f32')
-  walk(context, options, pairs, (block, logits) => {
+  const blocks = blocksOf(options, pairs, context.device.capabilities)
+  const logits = walk(context, pairs, blocks, (block, logits) => {
     for (const side of lossSides(options)) {
       context.run({
         kernel: statisticsKernel,
@@ -114,7 +147,45 @@ export function runStatistics(
       })
     }
   })
-  return statistics
+  if (blocks.length === 1) return { statistics, logits }
+  logits?.dispose()
+  return { statistics, logits: undefined }
+}
+
+/** What gradients need of the rows of the sides that have losses: see finish.wgsl. */
+export type Coefficients = Readonly<Partial<Record<Side, Tensor>>>
+
+/** Turns a block of logits into weights, in place (see logit-gradient.wgsl). */
+function runWeights(
+  context: Context,
+  pairs: Pairs,
+  coefficients: Coefficients,
+  block: BlockProblem,
+  logits: Tensor,
+): void {
+  context.run({
+    kernel: logitGradientKernel,
+    problem: block,
+    inputs: [
+      pairs.factors,
+      ...lossSides(block).map((side) => cut(coefficients[side]!, side, block)),
+      ...cutInverses(pairs, block),
+      ...cutTargets(pairs, block, ['image', 'text']),
+    ],
+    outputs: [logits],
+  })
+}
+
+/** Turns all logits of {@link runStatistics} into weights for {@link runGradients}, in place. */
+export function runAllWeights(
+  context: Context,
+  options: ContrastiveOptions,
+  pairs: Pairs,
+  coefficients: Coefficients,
+  logits: Tensor,
+): void {
+  const [block] = blocksOf(options, pairs, context.device.capabilities)
+  runWeights(context, pairs, coefficients, block!, logits)
 }
 
 /** Gradient of embeddings, and each row's part of scale times the scale's gradient. */
@@ -125,10 +196,10 @@ export interface EmbeddingGradient {
 
 interface GradientRequest {
   readonly pairs: Pairs
-  /** f32 (scale, gradient of the loss) */
-  readonly given: Tensor
-  /** Of the sides that have losses: see finish.wgsl. */
-  readonly coefficients: Readonly<Partial<Record<Side, Tensor>>>
+  /** Gradient of the loss, f32, a scalar. */
+  readonly lossGradient: Tensor
+  /** All weights, if they were kept; else what they are made with. */
+  readonly made: { readonly weights: Tensor } | { readonly coefficients: Coefficients }
   readonly wanted: readonly Side[]
 }
 
@@ -136,7 +207,7 @@ interface GradientRequest {
 export function runGradients(
   context: Context,
   options: ContrastiveOptions,
-  { pairs, given, coefficients, wanted }: GradientRequest,
+  { pairs, lossGradient, made, wanted }: GradientRequest,
 ): Partial<Record<Side, EmbeddingGradient>> {
   const features = pairs.image.shape[1]!
   const results: Partial<Record<Side, EmbeddingGradient>> = {}
@@ -144,31 +215,28 @@ export function runGradients(
     const { shape } = pairs[side]
     results[side] = { gradient: context.empty(shape, 'f32'), products: context.empty([shape[0]!], 'f32') }
   }
-  walk(context, options, pairs, (block, logits) => {
+  const addProducts = (block: BlockProblem, weights: Tensor) => {
     const { rows, columns } = block
-    context.run({
-      kernel: logitGradientKernel,
-      problem: block,
-      inputs: [
-        given,
-        ...lossSides(options).map((side) => cut(coefficients[side]!, side, block)),
-        ...cutInverses(pairs, block),
-        ...cutTargets(pairs, block, ['image', 'text']),
-      ],
-      outputs: [logits],
-    })
     for (const side of wanted) {
       const other = side === 'image' ? 'text' : 'image'
       const add = (side === 'image' ? block.firstText : block.firstImage) > 0
       context.run({
         kernel: gradientKernel,
         problem: { rows, columns, features, of: side, dtype: pairs[other].dtype, add },
-        inputs: [logits, cut(pairs[other], other, block)],
+        inputs: [weights, cut(pairs[other], other, block)],
         outputs: [cut(results[side]!.gradient, side, block)],
       })
     }
-  })
-  for (const side of wanted) finishGradient(context, options, pairs, side, results[side]!)
+  }
+  const blocks = blocksOf(options, pairs, context.device.capabilities)
+  if ('weights' in made) addProducts(blocks[0]!, made.weights)
+  else {
+    walk(context, pairs, blocks, (block, logits) => {
+      runWeights(context, pairs, made.coefficients, block, logits)
+      addProducts(block, logits)
+    })?.dispose()
+  }
+  for (const side of wanted) finishGradient(context, options, pairs, side, lossGradient, results[side]!)
   return results
 }
 
@@ -177,6 +245,7 @@ function finishGradient(
   { normalize }: ContrastiveOptions,
   { inverses, ...pairs }: Pairs,
   side: Side,
+  lossGradient: Tensor,
   { gradient, products }: EmbeddingGradient,
 ): void {
   const own = pairs[side]
@@ -184,7 +253,7 @@ function finishGradient(
   context.run({
     kernel: embeddingGradientKernel,
     problem: { count, features, dtype: own.dtype, normalize },
-    inputs: [own, ...(inverses ? [inverses[side]] : [])],
+    inputs: [own, lossGradient, ...(inverses ? [inverses[side]] : [])],
     outputs: [gradient, products],
   })
 }
