@@ -96,7 +96,7 @@ const named = (names: readonly string[]) =>
     definedKernel(kernel)!.variants.flatMap(({ name }) => (names.includes(name) ? [{ kernel, name }] : [])),
   )
 
-const every = ['pooling', 'rows-8', 'rows-4', 'rows-2', 'rows-1', 'window', 'portable']
+const every = ['pooling', 'blocks', 'rows-8', 'rows-4', 'rows-2', 'rows-1', 'window', 'portable']
 
 /** The variants that take a problem give what the portable ones give; returns how many did. */
 async function agree(problem: Problem, names: readonly string[], dtype: 'f32' | 'f16' = 'f32'): Promise<number> {
@@ -182,6 +182,25 @@ it('f16', async () => {
   if (device.capabilities.f16) await agree(problemOf({ ...plain, bias: 'head', label: 'mask' }), ['window'], 'f16')
 })
 
+describe('blocks of registers', () => {
+  const cases: Record<string, Partial<Choice>> = {
+    'several tiles': { queries: 70, keys: 75 },
+    'causal, lengths and bias': { queries: 40, keys: 40, causal: true, label: 'lengths', bias: 'head' },
+    'dropout, segments and rotary positions': { queries: 37, label: 'segments', rope: true, dropout: true },
+    'dropout, a mask, and no whole vectors': { queries: 5, keys: 39, headDim: 9, label: 'mask', dropout: true },
+    'a head of several chunks, padded': { batch: 1, queries: 34, keys: 40, headDim: 72 },
+    'a head whose own rows do not stay': { batch: 1, heads: 1, queries: 33, keys: 35, headDim: 256 },
+  }
+  for (const [name, choice] of Object.entries(cases)) {
+    it(name, async () => {
+      expect(await agree(problemOf({ ...plain, ...choice }), ['blocks'])).toBe(3)
+    })
+  }
+  it.runIf(device.capabilities.f16)('f16', async () => {
+    expect(await agree(problemOf({ ...plain, queries: 40, keys: 35, bias: 'head' }), ['blocks'], 'f16')).toBe(3)
+  })
+})
+
 describe('subgroup matrices', () => {
   const matrices = ['matrix-8x8x8']
   const isListed = device.capabilities.subgroupMatrixConfigs.some(
@@ -213,7 +232,7 @@ it('random shapes', async () => {
   await fc.assert(
     // One head size and no options, so that kernels are compiled once and the shapes vary.
     fc.asyncProperty(choices, async (choice) => {
-      await agree(problemOf({ ...plain, ...choice }), ['rows-2', 'window'])
+      await agree(problemOf({ ...plain, ...choice }), ['rows-2', 'window', 'blocks'])
     }),
     { numRuns: 8, seed: 20261122 },
   )

@@ -155,3 +155,84 @@ describe('memory beyond embeddings and their gradients', () => {
     expect(taken(65_536, 512, fused)).toBeLessThan(32 * 2 ** 20)
   })
 })
+
+describe.runIf(process.env.VOXGRAD_SLOW_TESTS === '1')('slow', () => {
+  /**
+   * Loss and gradients in float64 of rows that repeat `images` and `texts` until there are `count` pairs: every softmax is a
+   * sum over kinds of rows. Their numbers are coprime with each other and with a block's edge, so that none is in step.
+   */
+  function repeated(
+    images: readonly Float64Array[],
+    texts: readonly Float64Array[],
+    count: number,
+    temperature: number,
+  ) {
+    const length = (row: Float64Array) => Math.hypot(...row)
+    const unit = (row: Float64Array) => row.map((value) => value / length(row))
+    const dot = (a: Float64Array, b: Float64Array) => a.reduce((total, value, d) => total + value * b[d]!, 0)
+    const [left, right] = [images.map(unit), texts.map(unit)]
+    const times = (kinds: number, kind: number) => Math.ceil((count - kind) / kinds)
+    const logits = left.map((a) => right.map((b) => dot(a, b) / temperature))
+    const logSum = (values: readonly number[]) => Math.log(values.reduce((total, value) => total + value, 0))
+    const ofImage = logits.map((row) => logSum(row.map((s, k) => times(right.length, k) * Math.exp(s))))
+    const ofText = right.map((_, k) => logSum(logits.map((row, c) => times(left.length, c) * Math.exp(row[k]!))))
+    const weight = (c: number, k: number) =>
+      Math.exp(logits[c]![k]! - ofImage[c]!) + Math.exp(logits[c]![k]! - ofText[k]!)
+    const gradient = (row: Float64Array, others: readonly Float64Array[], of: (other: number) => number) => {
+      const sum = row.map((_, d) => others.reduce((total, other, k) => total + of(k) * other[d]!, 0))
+      const scaled = sum.map((value) => value / (2 * count * temperature))
+      const own = unit(row)
+      const along = dot(own, scaled)
+      return scaled.map((value, d) => (value - along * own[d]!) / length(row))
+    }
+    const of = (i: number) => [i % left.length, i % right.length] as const
+    let loss = 0
+    for (let i = 0; i < count; i++) {
+      const [c, k] = of(i)
+      loss += (ofImage[c]! + ofText[k]! - 2 * logits[c]![k]!) / (2 * count)
+    }
+    return {
+      loss,
+      imageGradient: (i: number) => {
+        const [c, own] = of(i)
+        return gradient(images[c]!, right, (k) => times(right.length, k) * weight(c, k) - 2 * Number(k === own))
+      },
+      textGradient: (i: number) => {
+        const [own, k] = of(i)
+        return gradient(texts[k]!, left, (c) => times(left.length, c) * weight(c, k) - 2 * Number(c === own))
+      },
+    }
+  }
+
+  it('65,536 pairs of 64, forward and backward, in less than 32 MiB', { timeout: 900_000 }, async () => {
+    const [count, features, temperature] = [65_536, 64, 0.2]
+    const kinds = [61, 67].map((number, seed) =>
+      Array.from({ length: number }, (_, kind) =>
+        Float64Array.from(caseValues({ shape: [features] }, 1000 * seed + kind + 1), Math.fround),
+      ),
+    ) as [Float64Array[], Float64Array[]]
+    const inputs = kinds.map((rows) =>
+      embed(
+        0,
+        count,
+        features,
+        Float64Array.from({ length: count * features }, (_, i) => {
+          return rows[Math.floor(i / features) % rows.length]![i % features]!
+        }),
+      ),
+    ) as [Tensor, Tensor]
+    await device.sync()
+    device.pool.trim()
+    const before = device.memory().liveBytes
+    device.resetPeakMemory()
+    const found = await evaluate(() => infoNCE(...inputs, { temperature }).loss, inputs)
+    const gradientBytes = 2 * 4 * count * features
+    expect(device.memory().peakBytes - before - gradientBytes).toBeLessThan(32 * 2 ** 20)
+    const want = repeated(...kinds, count, temperature)
+    expect(found[0]![0]).toBeCloseTo(want.loss, 5)
+    for (const i of [0, 1, 1023, 1024, 30_000, 65_535]) {
+      const row = (values: Float64Array) => values.subarray(i * features, (i + 1) * features)
+      expectClose([row(found[1]!), row(found[2]!)], [want.imageGradient(i), want.textGradient(i)])
+    }
+  })
+})

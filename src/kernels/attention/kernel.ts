@@ -3,6 +3,7 @@ import type { Capabilities } from '../../engine/capabilities.js'
 import { defineKernel, type KernelVariant } from '../../engine/kernel.js'
 import biasGradientWgsl from './bias-gradient.wgsl'
 import biasGradientRowsWgsl from './bias-gradient-rows.wgsl'
+import { blocksForward, blocksKeyGradient, blocksQueryGradient } from './blocks.js'
 import { matrixForward, matrixKeyGradient, matrixQueryGradient } from './matrix.js'
 import mergeWgsl from './merge.wgsl'
 import { type AttentionProblem, columnsOf } from './problem.js'
@@ -45,12 +46,19 @@ const kernelOf = (name: string, variants: readonly KernelVariant<AttentionProble
   defineKernel<AttentionProblem>({ name, bucket, variants, version: 2 })
 
 /** Inputs q, k, v and what the problem has of bias, labels, rope; outputs y and its statistics (see forward.wgsl). */
-export const attentionKernel = kernelOf('attention', [pooledForward, ...matrixForward, ...rowsForward, portableForward])
+export const attentionKernel = kernelOf('attention', [
+  pooledForward,
+  ...matrixForward,
+  blocksForward,
+  ...rowsForward,
+  portableForward,
+])
 
 /** Inputs q, k, v, dy, the side buffer and, if there is one, the bias; output dq. */
 export const queryGradientKernel = kernelOf('attentionQueryGradient', [
   pooledQueryGradient,
   ...matrixQueryGradient,
+  blocksQueryGradient,
   ...rowsQueryGradient,
   portableQueryGradient,
 ])
@@ -58,6 +66,7 @@ export const queryGradientKernel = kernelOf('attentionQueryGradient', [
 /** The same inputs; outputs dk and dv. */
 export const keyGradientKernel = kernelOf('attentionKeyGradient', [
   ...matrixKeyGradient,
+  blocksKeyGradient,
   ...rowsKeyGradient,
   portableKeyGradient,
 ])

@@ -1,12 +1,12 @@
 /** Variants on subgroup matrices of f16 with f32 sums: see matrix-common.wgsl. */
 import type { Capabilities } from '../../engine/capabilities.js'
-import type { KernelVariant, Specialization } from '../../engine/kernel.js'
+import type { KernelVariant } from '../../engine/kernel.js'
 import matrixCommonWgsl from './matrix-common.wgsl'
 import matrixForwardWgsl from './matrix-forward.wgsl'
 import matrixGradientWgsl from './matrix-gradient.wgsl'
 import type { AttentionProblem } from './problem.js'
-import { forwardSource, gradientSource, sourceKey, withConstants, writeScoreParameters } from './source.js'
-import { forwardStore, keyGradientStore, queryGradientStore, type Store } from './store.js'
+import { forward, keyGradient, queryGradient, type Side, sideSource } from './sides.js'
+import { sourceKey, withConstants, writeScoreParameters } from './source.js'
 
 /** Rows, columns and depth of one multiply-accumulate. */
 type Matrix = readonly [m: number, n: number, k: number]
@@ -30,55 +30,15 @@ type Tile = (typeof tileSizes)[number]
 /** Larger heads would keep more results in registers than there are. */
 const mostHeadDim = 128
 
-/** One of the three kernels. */
-interface Side {
-  readonly wgsl: string
-  readonly constants: Readonly<Record<string, boolean>>
-  /** Tiles of own rows and of walked rows, and of products, in workgroup memory. */
-  readonly tiles: 1 | 2
-  own(problem: AttentionProblem): number
-  source(problem: AttentionProblem, outputs: Store['outputs']): Specialization
-  store(problem: AttentionProblem): Store
-}
-
-const forward: Side = {
-  wgsl: matrixForwardWgsl,
-  constants: {},
-  tiles: 1,
-  own: ({ queries }) => queries,
-  source: forwardSource,
-  store: (problem) => forwardStore(problem, false),
-}
-
-const queryGradient: Side = {
-  wgsl: matrixGradientWgsl,
-  constants: { OF_QUERY: true },
-  tiles: 2,
-  own: ({ queries }) => queries,
-  source: gradientSource,
-  store: (problem) => queryGradientStore(problem, false),
-}
-
-const keyGradient: Side = {
-  wgsl: matrixGradientWgsl,
-  constants: { OF_QUERY: false },
-  tiles: 2,
-  own: ({ keys }) => keys,
-  source: gradientSource,
-  store: keyGradientStore,
-}
+/** Tiles of own rows and of walked rows, and of products, in workgroup memory. */
+const tilesOf = ({ name }: Side) => (name === 'forward' ? 1 : 2)
 
 /** Features with the zeros that make them whole matrices. */
 const widthOf = ({ headDim }: AttentionProblem, [, n, k]: Matrix) =>
   Math.ceil(headDim / Math.max(n, k)) * Math.max(n, k)
 
-function bytesOf(
-  { tiles }: Side,
-  problem: AttentionProblem,
-  matrix: Matrix,
-  { subgroups, walked }: Tile,
-  size: number,
-) {
+function bytesOf(side: Side, problem: AttentionProblem, matrix: Matrix, { subgroups, walked }: Tile, size: number) {
+  const tiles = tilesOf(side)
   const own = subgroups * matrix[0]
   const rows = 2 * (tiles * own + 2 * walked) * (widthOf(problem, matrix) + 8)
   return rows + tiles * own * (4 * (walked + 4) + 2 * (walked + 8)) + 8 * subgroups * size
@@ -117,18 +77,17 @@ function variantOf(side: Side, matrix: Matrix): KernelVariant<AttentionProblem> 
   return {
     name: `matrix-${m}x${n}x${k}`,
     family: 'matrix',
-    wgsl: side.wgsl,
+    wgsl: side.name === 'forward' ? matrixForwardWgsl : matrixGradientWgsl,
     extensions: ['subgroups', 'chromium_experimental_subgroup_matrix'],
     supports: (capabilities, problem) => supports(side, matrix, capabilities, problem),
     // A tile of rows must be worth its padding.
     byDefault: ({ software }, problem) => !software && problem.headDim > 32 && side.own(problem) >= 4 * m,
     key: sourceKey,
     specialize: (problem, capabilities) => {
-      const store = side.store(problem)
-      const base = side.source(problem, store.outputs)
+      const base = sideSource(side, problem, matrixCommonWgsl)
       const { subgroups, walked } = tileOf(side, matrix, capabilities, problem)!
       const constants = {
-        ...side.constants,
+        OF_QUERY: side.name === 'queryGradient',
         MATRIX_M: m,
         MATRIX_N: n,
         MATRIX_K: k,
@@ -144,7 +103,7 @@ function variantOf(side: Side, matrix: Matrix): KernelVariant<AttentionProblem> 
         Right: `subgroup_matrix_right<f16, ${n}, ${k}>`,
         Result: `subgroup_matrix_result<f32, ${n}, ${m}>`,
       }
-      return withConstants({ ...base, types, code: [base.code, store.code, matrixCommonWgsl].join('\n') }, constants)
+      return withConstants({ ...base, types }, constants)
     },
     parameters: (writer, problem) => writeScoreParameters(writer, problem),
     workgroups: (problem, capabilities) => {

@@ -1,13 +1,13 @@
 /** Variants in which an invocation owns rows: no exchange between invocations, the other side through workgroup memory. */
 import type { Capabilities } from '../../engine/capabilities.js'
-import type { KernelVariant, Specialization } from '../../engine/kernel.js'
+import type { KernelVariant } from '../../engine/kernel.js'
 import { type AttentionProblem, columnsOf } from './problem.js'
 import rowsCommonWgsl from './rows-common.wgsl'
 import rowsForwardWgsl from './rows-forward.wgsl'
 import rowsKeyGradientWgsl from './rows-key-gradient.wgsl'
 import rowsQueryGradientWgsl from './rows-query-gradient.wgsl'
-import { forwardSource, gradientSource, sourceKey, withConstants, writeScoreParameters } from './source.js'
-import { forwardStore, keyGradientStore, queryGradientStore, type Store } from './store.js'
+import { forward, keyGradient, queryGradient, type Side, sideSource } from './sides.js'
+import { sourceKey, withConstants, writeScoreParameters } from './source.js'
 
 /** Compilers unroll loops up to here; beyond, registers become memory. */
 const mostColumns = 32
@@ -23,34 +23,10 @@ interface Shape {
   readonly pack: number
 }
 
-/** One of the three kernels. */
-interface Side {
-  readonly wgsl: string
-  /** Rows to be owned. */
-  own(problem: AttentionProblem): number
-  source(problem: AttentionProblem, outputs: Store['outputs']): Specialization
-  store(problem: AttentionProblem): Store
-}
-
-const forward: Side = {
-  wgsl: rowsForwardWgsl,
-  own: ({ queries }) => queries,
-  source: forwardSource,
-  store: (problem) => forwardStore(problem, false),
-}
-
-const queryGradient: Side = {
-  wgsl: rowsQueryGradientWgsl,
-  own: ({ queries }) => queries,
-  source: gradientSource,
-  store: (problem) => queryGradientStore(problem, false),
-}
-
-const keyGradient: Side = {
-  wgsl: rowsKeyGradientWgsl,
-  own: ({ keys }) => keys,
-  source: gradientSource,
-  store: keyGradientStore,
+const sources: Record<Side['name'], string> = {
+  forward: rowsForwardWgsl,
+  queryGradient: rowsQueryGradientWgsl,
+  keyGradient: rowsKeyGradientWgsl,
 }
 
 const powerOfTwo = (least: number) => 2 ** Math.ceil(Math.log2(Math.max(1, least)))
@@ -86,16 +62,14 @@ function variantOf(
   return {
     name,
     family,
-    wgsl: side.wgsl,
+    wgsl: sources[side.name],
     supports: (_, problem) => columnsOf(problem.headDim) <= mostColumns && fits(problem, shape(problem).pack),
     byDefault: (capabilities, problem) => byDefault(side, problem, capabilities),
     key: (problem) => `${sourceKey(problem)}|${shape(problem).lanes}|${shape(problem).pack}`,
     specialize: (problem) => {
       const { lanes, pack } = shape(problem)
-      const store = side.store(problem)
-      const base = side.source(problem, store.outputs)
       const constants = { LANES: lanes, ROWS: rows, PACK: pack, BLOCK: block, TILE: tileOf(problem, pack) }
-      return withConstants({ ...base, code: [base.code, store.code, rowsCommonWgsl].join('\n') }, constants)
+      return withConstants(sideSource(side, problem, rowsCommonWgsl), constants)
     },
     parameters: (writer, problem) => writeScoreParameters(writer, problem),
     workgroups: (problem) => {

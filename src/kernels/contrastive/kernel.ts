@@ -59,6 +59,13 @@ const modes = (options: ContrastiveOptions) => ({
 const statisticsLanes = 64
 const statisticsBlock = 8
 
+/** Whether the losses of a side's rows need more than the sums of their exponentials. */
+const isRested = (problem: SideProblem) => !standApart(problem) || problem.labelSmoothing > 0
+
+/** Whether every invocation walks whole blocks. */
+const isWhole = ({ side, rows, columns }: SideProblem) =>
+  (side === 'image' ? columns / statisticsLanes : rows) % statisticsBlock === 0
+
 const isContinued = ({ side, firstImage, firstText }: SideProblem) => (side === 'image' ? firstText : firstImage) > 0
 
 /** Inputs a block of logits and the side's targets; outputs two vectors per row of the side. */
@@ -68,7 +75,15 @@ export const statisticsKernel = defineKernel<SideProblem>({
     {
       name: 'portable',
       wgsl: statisticsWgsl,
-      key: (problem) => `${targetKey(problem)}|${problem.pairwise}|${problem.side}|${isContinued(problem)}`,
+      key: (problem) =>
+        [
+          targetKey(problem),
+          problem.pairwise,
+          problem.side,
+          isContinued(problem),
+          isRested(problem),
+          isWhole(problem),
+        ].join('|'),
       specialize: (problem) => {
         const names = targetNames(problem, [problem.side])
         const inputs: Binding[] = [['logits', 'f32'], ...targetBindings(names)]
@@ -79,6 +94,8 @@ export const statisticsKernel = defineKernel<SideProblem>({
             BLOCK: statisticsBlock,
             OF_IMAGES: problem.side === 'image',
             CONTINUED: isContinued(problem),
+            RESTED: isRested(problem),
+            WHOLE: isWhole(problem),
           },
           code: [declare(inputs, [['statistics', 'vec4f']]), blockWgsl, targetCode(problem, names)].join('\n'),
         }

@@ -10,6 +10,7 @@
 // OF_IMAGES: own rows are rows of the block; a workgroup owns one, its invocations walk it side by side and put their parts
 // together through workgroup memory. Otherwise they are columns, and an invocation owns one. Either way neighbours read
 // neighbours. What earlier blocks left is read and merged (CONTINUED). A single match (SINGLE) is looked up, not searched.
+// The second vector is gathered where something is made of it (RESTED); WHOLE: no walk has less than BLOCK logits left.
 
 struct State {
   head: vec4f,
@@ -35,6 +36,10 @@ fn targetAt(own: u32, other: u32) -> f32 {
     return imageTarget(own, other);
   }
   return textTarget(other, own);
+}
+
+fn within(other: u32, others: u32) -> u32 {
+  return select(min(other, others - 1u), other, WHOLE);
 }
 
 // Moves the sums of s - largest to another largest.
@@ -63,32 +68,35 @@ fn added(state: State, own: u32, first: u32, step: u32, others: u32) -> State {
   var top = state.head.x;
   for (var c = 0u; c < BLOCK; c++) {
     let other = first + c * step;
-    s[c] = select(lowest, logitAt(own, min(other, others - 1u)), other < others);
+    s[c] = select(lowest, logitAt(own, within(other, others)), WHOLE || other < others);
     top = max(top, s[c]);
   }
   var head = state.head;
   if (PAIRWISE) {
     for (var c = 0u; c < BLOCK; c++) {
       let other = first + c * step;
-      let t = select(0.0, 1.0, positiveAt(own, min(other, others - 1u)));
+      let t = select(0.0, 1.0, positiveAt(own, within(other, others)));
       let loss = max(s[c], 0.0) + logOnePlus(exp(-abs(s[c]))) - t * s[c];
-      head += select(vec4f(), vec4f(loss, logistic(s[c]) - t, 0.0, 0.0), other < others);
+      head += select(vec4f(), vec4f(loss, logistic(s[c]) - t, 0.0, 0.0), WHOLE || other < others);
     }
     return State(head, state.rest);
   }
   var topPositive = head.z;
   if (APART && !SINGLE) {
     for (var c = 0u; c < BLOCK; c++) {
-      let other = min(first + c * step, others - 1u);
+      let other = within(first + c * step, others);
       topPositive = max(topPositive, select(lowest, s[c], positiveAt(own, other)));
     }
     head.w *= exp(head.z - topPositive);
   }
-  var rest = moved(state.rest, head.x - top);
+  var rest = vec4f();
+  if (RESTED) {
+    rest = moved(state.rest, head.x - top);
+  }
   head.y *= exp(head.x - top);
   for (var c = 0u; c < BLOCK; c++) {
-    let there = first + c * step < others;
-    let other = min(first + c * step, others - 1u);
+    let there = WHOLE || first + c * step < others;
+    let other = within(first + c * step, others);
     let e = select(0.0, exp(s[c] - top), there);
     if (APART) {
       let positive = positiveAt(own, other);
@@ -96,7 +104,9 @@ fn added(state: State, own: u32, first: u32, step: u32, others: u32) -> State {
       if (!SINGLE) {
         head.w += select(0.0, exp(s[c] - topPositive), positive && there);
       }
-      rest += select(vec4f(), vec4f(0.0, 0.0, s[c] - top, 1.0), there);
+      if (RESTED) {
+        rest += select(vec4f(), vec4f(0.0, 0.0, s[c] - top, 1.0), there);
+      }
     } else {
       let weight = targetAt(own, other);
       head.y += e;
