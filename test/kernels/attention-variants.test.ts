@@ -2,10 +2,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { apply, gradients, NotSupportedError, scope, type Tensor, tensor } from '../../src/engine/index.js'
-import { definedKernel, withVariant } from '../../src/engine/kernel.js'
+import { chooseVariant, definedKernel, withVariant } from '../../src/engine/kernel.js'
 import { type CaseInput, definedOps, type OpDefinition } from '../../src/engine/op.js'
 import { attention } from '../../src/kernels/attention/index.js'
-import type { AttentionExtra, AttentionOpOptions } from '../../src/kernels/attention/problem.js'
+import {
+  type AttentionExtra,
+  type AttentionOpOptions,
+  problemOf as attentionProblemOf,
+} from '../../src/kernels/attention/problem.js'
 import { mul } from '../../src/kernels/elementwise/index.js'
 import { sum } from '../../src/kernels/reduce/index.js'
 import { toleranceOf } from '../../src/kernels/tolerances.js'
@@ -199,6 +203,24 @@ describe('blocks of registers', () => {
   it.runIf(device.capabilities.f16)('f16', async () => {
     expect(await agree(problemOf({ ...plain, queries: 40, keys: 35, bias: 'head' }), ['blocks'], 'f16')).toBe(3)
   })
+})
+
+it('a GPU without subgroup matrices takes blocks of registers, but for few rows and small heads', () => {
+  const gpu = { ...device.capabilities, software: false, subgroupMatrixConfigs: [] }
+  const taken = (choice: Partial<Choice>) => {
+    const { inputs, options } = problemOf({ ...plain, queries: 64, keys: 64, ...choice })
+    const problem = attentionProblemOf(
+      inputs.map(({ shape, dtype = 'f32' }) => ({ shape, dtype })),
+      options,
+    )
+    return kernels.map(
+      (kernel) => chooseVariant(definedKernel(kernel)!, { capabilities: gpu, preferences: undefined }, problem).name,
+    )
+  }
+  expect(taken({ batch: 64, headDim: 64 })).toEqual(['blocks', 'blocks', 'blocks'])
+  expect(taken({ batch: 64, headDim: 256 })).toEqual(['blocks', 'blocks', 'blocks'])
+  expect(taken({ batch: 64, headDim: 16 })).toEqual(['window', 'window', 'window'])
+  expect(taken({ queries: 1, keys: 4096, headDim: 64 })).toEqual(['pooling', 'pooling', 'blocks'])
 })
 
 describe('subgroup matrices', () => {

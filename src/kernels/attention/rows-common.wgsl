@@ -24,3 +24,8 @@ fn sourceOf(i: u32, firstPair: u32, start: u32, rows: u32) -> vec4u {
   let pair = min(firstPair + i / (TILE * COLUMNS), pairCount() - 1u);
   return vec4u(pair / params.heads, pair % params.heads, min(start + i / COLUMNS % TILE, rows - 1u), i % COLUMNS);
 }
+
+// The pair of a slot. Invocations without one repeat the last, and store nothing.
+fn pairOf(firstPair: u32, slot: u32) -> u32 {
+  return min(firstPair + slot, pairCount() - 1u);
+}

@@ -15,15 +15,13 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let task = group.y * groups.x + group.x;
-  let tiles = tileCount(params.keys);
-  let firstPair = task / tiles * PACK;
+  let firstPair = task / tileCount(params.keys) * PACK;
   if (firstPair >= pairCount()) {
     return;
   }
-  let tile = task % tiles;
+  let tile = task % tileCount(params.keys);
   let slot = slotOf(lane);
-  // Invocations without a pair repeat the last one, and store nothing.
-  let pair = min(firstPair + slot, pairCount() - 1u);
+  let pair = pairOf(firstPair, slot);
   let head = pair % params.heads;
   let batch = pair / params.heads;
   let first = tile * TILE_ROWS + lane % SPAN;

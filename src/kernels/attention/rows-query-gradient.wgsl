@@ -3,9 +3,6 @@
 // Everything as in rows-forward.wgsl, with three products instead of two and no running maximum, since the statistics
 // of the forward pass are at hand. An invocation keeps its rows of q, dy and dq.
 
-var<workgroup> keyTile: array<Value, PACK * TILE * COLUMNS>;
-var<workgroup> valueTile: array<Value, PACK * TILE * COLUMNS>;
-
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -13,25 +10,17 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let task = group.y * groups.x + group.x;
-  let tiles = tileCount(params.queries);
-  let firstPair = task / tiles * PACK;
+  let firstPair = task / tileCount(params.queries) * PACK;
   if (firstPair >= pairCount()) {
     return;
   }
-  let tile = task % tiles;
+  let tile = task % tileCount(params.queries);
   let slot = slotOf(lane);
-  // Invocations without a pair repeat the last one, and store nothing.
-  let pair = min(firstPair + slot, pairCount() - 1u);
+  let pair = pairOf(firstPair, slot);
   let head = pair % params.heads;
   let batch = pair / params.heads;
   let first = tile * TILE_ROWS + lane % SPAN;
-  var end = params.keys;
-  if (CAUSAL) {
-    end = min(end, (tile + 1u) * TILE_ROWS);
-  }
-  if (LABELS == 3u && PACK == 1u) {
-    end = min(end, labelAt(firstPair / params.heads % params.labelBatch));
-  }
+  let end = keyEnd(firstPair, tile);
 
   var own: array<array<Value, COLUMNS>, ROWS>;
   var ownGradient: array<array<Value, COLUMNS>, ROWS>;
@@ -51,13 +40,7 @@ fn main(
     }
   }
   for (var start = 0u; start < end; start += TILE) {
-    workgroupBarrier();
-    for (var i = lane; i < PACK * TILE * COLUMNS; i += LANES) {
-      let source = sourceOf(i, firstPair, start, params.keys);
-      keyTile[i] = keyAt(source.x, source.y, source.z, source.w);
-      valueTile[i] = valueAt(source.x, source.y, source.z, source.w);
-    }
-    workgroupBarrier();
+    stageKeys(firstPair, start, lane);
     for (var next = 0u; next < TILE && start + next < end; next += BLOCK) {
       let at = (slot * TILE + next) * COLUMNS;
       let key = start + next;

@@ -5,6 +5,7 @@ import { type AttentionProblem, columnsOf } from './problem.js'
 import rowsCommonWgsl from './rows-common.wgsl'
 import rowsForwardWgsl from './rows-forward.wgsl'
 import rowsKeyGradientWgsl from './rows-key-gradient.wgsl'
+import rowsKeysWgsl from './rows-keys.wgsl'
 import rowsQueryGradientWgsl from './rows-query-gradient.wgsl'
 import { forward, keyGradient, queryGradient, type Side, sideSource } from './sides.js'
 import { sourceKey, withConstants, writeScoreParameters } from './source.js'
@@ -27,6 +28,12 @@ const sources: Record<Side['name'], string> = {
   forward: rowsForwardWgsl,
   queryGradient: rowsQueryGradientWgsl,
   keyGradient: rowsKeyGradientWgsl,
+}
+
+const shared: Record<Side['name'], string> = {
+  forward: [rowsCommonWgsl, rowsKeysWgsl].join('\n'),
+  queryGradient: [rowsCommonWgsl, rowsKeysWgsl].join('\n'),
+  keyGradient: rowsCommonWgsl,
 }
 
 const powerOfTwo = (least: number) => 2 ** Math.ceil(Math.log2(Math.max(1, least)))
@@ -69,7 +76,7 @@ function variantOf(
     specialize: (problem) => {
       const { lanes, pack } = shape(problem)
       const constants = { LANES: lanes, ROWS: rows, PACK: pack, BLOCK: block, TILE: tileOf(problem, pack) }
-      return withConstants(sideSource(side, problem, rowsCommonWgsl), constants)
+      return withConstants(sideSource(side, problem, shared[side.name]), constants)
     },
     parameters: (writer, problem) => writeScoreParameters(writer, problem),
     workgroups: (problem) => {

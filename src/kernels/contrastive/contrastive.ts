@@ -1,4 +1,4 @@
-/** Contrastive losses of all pairs of two sets of embeddings, without a tensor of logits. */
+/** Contrastive losses of all pairs of two sets of embeddings, in memory linear in their number. */
 import { checkDType } from '../../engine/dtype.js'
 import { ShapeError } from '../../engine/errors.js'
 import { defineOp, type ForwardContext } from '../../engine/op.js'
@@ -118,7 +118,7 @@ function checkInputs(inputs: readonly TensorSpec[], options: ContrastiveOptions)
 
 export const contrastiveOp = defineOp<ContrastiveOptions>({
   name: 'contrastive',
-  doc: 'Softmax or sigmoid loss of the similarities of all pairs; logits are never stored.',
+  doc: 'Softmax or sigmoid loss of the similarities of all pairs, in memory linear in their number.',
   shape(inputs, options) {
     checkInputs(inputs, options)
     return [{ shape: [], dtype: 'f32' }]

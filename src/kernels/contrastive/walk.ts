@@ -1,4 +1,4 @@
-/** The walk over all pairs in blocks: the only place where logits are, a few megabytes at a time. */
+/** The walk over all pairs in blocks: the only place where logits are, some megabytes at a time. */
 import type { Capabilities } from '../../engine/capabilities.js'
 import { bytesPerElement } from '../../engine/dtype.js'
 import type { TensorWindow } from '../../engine/kernel.js'
