@@ -4,8 +4,8 @@ import type { DeviceProfile } from '../src/engine/index.js'
 
 export const usage = `usage: npm run bench -- [option...]
 
-  --filter REGEX     only rows whose "op/case, direction, dtype" matches; cases too large for a software adapter run
-                     only when the expression matches their case name, or op/case
+  --filter REGEX     only rows whose "op/case, direction, dtype" matches, capitals or not; cases too large for a software
+                     adapter run only when the expression matches their case name, or op/case
   --list             print the rows that would run, and stop
   --quick            small cases and fewer samples: at most a minute on a software adapter
   --peers            beside other libraries on the same adapter (bench/peers)
@@ -92,7 +92,8 @@ function parse(args: readonly string[]) {
 
 function expression(source: string): RegExp {
   try {
-    return new RegExp(source)
+    // Names are written as papers write them (infoNCE): nobody should have to know.
+    return new RegExp(source, 'i')
   } catch (error) {
     throw new UsageError(`--filter: ${error instanceof Error ? error.message : String(error)}`)
   }

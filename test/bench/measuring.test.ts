@@ -15,6 +15,10 @@ describe('the command line', () => {
     expect(parseArguments([])).toMatchObject({ profile: 'safe', threshold: 0.1, dtypes: ['f32', 'f16'], quick: false })
   })
 
+  it('finds names however they are written', () => {
+    expect(parseArguments(['--filter', 'infonce']).filter?.test('infoNCE/loss')).toBe(true)
+  })
+
   it('refuses what it does not know', () => {
     const wrong = [
       ['--fast'],

@@ -106,7 +106,10 @@ const logitClient: GemmClient<LogitProblem> = {
   },
 }
 
-/** Inputs images, texts (or their transpose), (scale) or (scale, shift), and, if they are normalised, their inverse lengths; output a block of logits. */
+/**
+ * Inputs images, texts (or their transpose), (scale) or (scale, shift), and, if they are normalised, their inverse lengths;
+ * output a block of logits.
+ */
 export const logitKernel = defineGemm(logitClient, [small, ...skeletons])
 
 function gradientShape({ rows, columns, features, of, dtype }: GradientProblem): GemmShape {

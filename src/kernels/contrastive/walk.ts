@@ -35,16 +35,23 @@ const edgesOfBatch = 4
 
 const aligned = (count: number) => Math.ceil(count / alignment) * alignment
 
+/** Rows of a side that one binding takes. */
+const bindableRows = ({ image }: Pairs, { maxBindingBytes }: Capabilities): number =>
+  Math.floor(maxBindingBytes / (4 * image.shape[1]!) / alignment) * alignment
+
+/** Whether all logits are a single block, whose weights are kept. */
+function isKept({ keptLogitBytes }: ContrastiveOptions, pairs: Pairs, capabilities: Capabilities): boolean {
+  const [images, texts] = [pairs.image.shape[0]!, pairs.text.shape[0]!]
+  return 4 * images * texts <= keptLogitBytes && Math.max(images, texts) <= bindableRows(pairs, capabilities)
+}
+
 /** Blocks of a problem, images walked within texts; a single one where its weights are kept. */
-function blocksOf(options: ContrastiveOptions, { image, text }: Pairs, capabilities: Capabilities): BlockProblem[] {
-  const [images, features] = image.shape as [number, number]
-  const texts = text.shape[0]!
-  const bindable = Math.floor(capabilities.maxBindingBytes / (4 * features) / alignment) * alignment
-  const isKept = 4 * images * texts <= options.keptLogitBytes && Math.max(images, texts) <= bindable
-  const most = Math.max(alignment, Math.min(mostEdge(capabilities), bindable))
-  const [rows, columns] = [images, texts].map((count) =>
-    isKept ? count : Math.min(most, aligned(count / edgesOfBatch)),
-  ) as [number, number]
+function blocksOf(options: ContrastiveOptions, pairs: Pairs, capabilities: Capabilities): BlockProblem[] {
+  const [images, texts] = [pairs.image.shape[0]!, pairs.text.shape[0]!]
+  const isWhole = isKept(options, pairs, capabilities)
+  const most = Math.max(alignment, Math.min(mostEdge(capabilities), bindableRows(pairs, capabilities)))
+  const edge = (count: number) => (isWhole ? count : Math.min(most, aligned(count / edgesOfBatch)))
+  const [rows, columns] = [edge(images), edge(texts)]
   const blocks: BlockProblem[] = []
   for (let firstText = 0; firstText < texts; firstText += columns) {
     for (let firstImage = 0; firstImage < images; firstImage += rows) {
@@ -147,7 +154,7 @@ export function runStatistics(context: Context, options: ContrastiveOptions, pai
       })
     }
   })
-  if (blocks.length === 1) return { statistics, logits }
+  if (isKept(options, pairs, context.device.capabilities)) return { statistics, logits }
   logits?.dispose()
   return { statistics, logits: undefined }
 }
