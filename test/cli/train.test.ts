@@ -1,4 +1,4 @@
-/** `voxgrad train` as a process of its own: what it writes, Ctrl-C, a kill while it saves, and going on. */
+/** `voxgrad train` as a process of its own: what it writes, Ctrl-C, and going on. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
