@@ -232,11 +232,13 @@ describe('gradient caching', () => {
   }
 
   it('gives the loss and the gradient of the whole batch from its chunks', async () => {
+    const before = device.memory().liveStorages
     const whole = await outcome({})
     for (const microBatchSize of [8, 3, 1]) {
       const cached = await outcome({ gradientCaching: true, microBatchSize })
       for (const [n, value] of whole.entries()) expect(cached[n]).toBeCloseTo(value, 5)
     }
+    expect(device.memory().liveStorages).toBe(before)
     // Micro-batches alone are another loss.
     expect((await outcome({ microBatchSize: 1 }))[0]).not.toBeCloseTo(whole[0]!, 3)
   })
