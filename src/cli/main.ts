@@ -18,6 +18,7 @@ import { randomWeightsCommand } from './random-weights.js'
 import { searchCommand } from './search.js'
 import { segmentCommand } from './segment.js'
 import { similarityCommand } from './similarity.js'
+import { trainCommand } from './train.js'
 import { tuneCommand } from './tune.js'
 import { zeroShotCommand } from './zeroshot.js'
 
@@ -44,6 +45,7 @@ const program = new Command('voxgrad')
   .addCommand(infoCommand())
   .addCommand(plotCommand())
   .addCommand(dataCommand())
+  .addCommand(trainCommand())
   .addCommand(demoCommand())
   .addCommand(tuneCommand())
   .addHelpText(

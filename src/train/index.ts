@@ -18,8 +18,10 @@ export {
   velvetViewSteps,
 } from './augment/index.js'
 export { clipGradNorm } from './clip.js'
+export * from './config/index.js'
 export { Ema } from './ema.js'
 export * from './evaluation/index.js'
+export * from './log/index.js'
 export {
   auroc,
   averagePrecision,
@@ -70,6 +72,9 @@ export {
   type ParameterGroups,
   type ParameterState,
 } from './optimizer.js'
+export { type Collective, soloCollective } from './parallel/collective.js'
+export { type BuildContext, type Recipe, recipeRegistry } from './recipe.js'
+export { recipes } from './recipes/index.js'
 export {
   type CosineOptions,
   cosine,
@@ -82,3 +87,14 @@ export {
   warmupPoly,
 } from './schedules.js'
 export { SGD, type SgdOptions } from './sgd.js'
+export type {
+  ContrastiveObjective,
+  Embeddings,
+  EvaluationContext,
+  HeldOutSplit,
+  ObjectiveContext,
+  StepContext,
+  TaskLoss,
+  TrainingTask,
+} from './task.js'
+export * from './trainer/index.js'
