@@ -6,6 +6,7 @@ import { writeTextAtomically } from '../data/index.js'
 import type { Device } from '../engine/index.js'
 import {
   configName,
+  launchedCollective,
   logTo,
   progressLine,
   readConfig,
@@ -43,6 +44,7 @@ const collect = (value: string, list: readonly string[]): string[] => [...list, 
 
 async function runTrain(name: string, options: TrainArguments): Promise<void> {
   const { set, resume = false, profile, adapter } = options
+  const collective = await launchedCollective()
   const config = await readConfig(name, { recipes, set })
   const { train: settings, recipe } = config
   const folder = options.out ?? config.output.folder ?? join('runs', configName(config))
@@ -52,13 +54,19 @@ async function runTrain(name: string, options: TrainArguments): Promise<void> {
   try {
     mkdirSync(folder, { recursive: true })
     const record = new TrainRecord(folder, config, device, resume)
-    await record.write({ finished: false })
+    const isFirst = collective.rank === 0
+    if (isFirst) await record.write({ finished: false })
     const { curvesEverySeconds } = config.output
-    const observers = [...logTo(folder, { title: configName(config), curvesEverySeconds }), new ProgressObserver()]
+    const observers = isFirst
+      ? [...logTo(folder, { title: configName(config), curvesEverySeconds }), new ProgressObserver()]
+      : []
     const stop = stopOnSignal()
-    const result = await train(task, { config, folder, resume, observers, stop })
-    await record.write({ finished: !result.stopped, ...result })
-    console.log(summary(folder, result))
+    const result = await train(task, { config, folder, resume, observers, stop, collective })
+    if (isFirst) {
+      await record.write({ finished: !result.stopped, ...result })
+      console.log(summary(folder, result))
+    }
+    await collective.close()
     if (result.stopped) process.exitCode = interruptedCode
   } finally {
     task.dispose()

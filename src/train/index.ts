@@ -72,7 +72,7 @@ export {
   type ParameterGroups,
   type ParameterState,
 } from './optimizer.js'
-export { type Collective, soloCollective } from './parallel/collective.js'
+export * from './parallel/index.js'
 export { type BuildContext, type Recipe, recipeRegistry } from './recipe.js'
 export { recipes } from './recipes/index.js'
 export {

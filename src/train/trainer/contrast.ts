@@ -3,12 +3,12 @@
  * memory limited setup", 2021): embed all chunks without the tape, take the gradient of the loss at the embeddings, and
  * embed each chunk again to carry it back. Costs one more forward pass.
  */
-import { backward, keep, noGrad, scope, type Tensor, tensor } from '../../engine/index.js'
+import { backward, keep, noGrad, scope, type Tensor } from '../../engine/index.js'
 import { add, cast, mul } from '../../kernels/elementwise/index.js'
 import { concat } from '../../kernels/join/index.js'
 import { slice } from '../../kernels/layout/index.js'
 import { sum } from '../../kernels/reduce/index.js'
-import type { Collective } from '../parallel/collective.js'
+import { gatherRows, sumOwnRows } from '../parallel/rows.js'
 import type { Embeddings } from '../task.js'
 import { contextOf } from './contexts.js'
 import { backThrough, type GradientRequest, type PartLoss } from './gradients.js'
@@ -34,7 +34,8 @@ export async function cachedGradients(
   // Draws of the objective are none of a chunk's.
   const context = { ...contextOf(place, chunks.length), ownRows: { start, count: samples.length } }
   const result = scope(() => backThrough(contrast.objective(all, context), lossScale))
-  const gradients = await ownGradients(all, start, samples.length, place.collective)
+  const asked = Object.entries(all).flatMap(([name, { grad }]) => (grad ? [[name, grad] as const] : []))
+  const gradients = await sumOwnRows(Object.fromEntries(asked), place.collective)
   for (const leaf of Object.values(all)) leaf.dispose()
   let first = 0
   for (const [n, chunk] of chunks.entries()) {
@@ -64,41 +65,6 @@ function joinChunks(parts: readonly Embeddings[]): Record<string, Tensor> {
   )
   for (const part of parts) for (const value of Object.values(part)) value.dispose()
   return joined
-}
-
-/** Rows of all ranks in their order. */
-async function gatherRows(own: Record<string, Tensor>, collective: Collective): Promise<Record<string, Tensor>> {
-  if (collective.size === 1) return own
-  const all: Record<string, Tensor> = {}
-  for (const [name, value] of Object.entries(own)) {
-    const rows = await collective.allGather((await value.data()) as Float32Array)
-    all[name] = keep(tensor(value.device, rows, [value.shape[0]! * collective.size, ...value.shape.slice(1)]))
-    value.dispose()
-  }
-  return all
-}
-
-/** What all ranks' losses ask of this rank's rows. */
-async function ownGradients(
-  all: Readonly<Record<string, Tensor>>,
-  start: number,
-  count: number,
-  collective: Collective,
-): Promise<Record<string, Tensor>> {
-  const own: Record<string, Tensor> = {}
-  for (const [name, { grad, device, shape }] of Object.entries(all)) {
-    if (!grad) continue
-    if (collective.size > 1) {
-      const values = (await grad.data()) as Float32Array
-      await collective.allReduceSum(values)
-      const width = values.length / shape[0]!
-      const rows = values.slice(start * width, (start + count) * width)
-      own[name] = keep(tensor(device, rows, [count, ...shape.slice(1)]))
-    } else {
-      own[name] = keep(grad.alias())
-    }
-  }
-  return own
 }
 
 /** Goes back from the rows `from` on through a chunk: the gradient of `sum(embeddings * gradients)` is what is wanted. */

@@ -4,6 +4,7 @@ import { cast } from '../../kernels/elementwise/index.js'
 import { concat } from '../../kernels/join/index.js'
 import { reshape } from '../../kernels/layout/index.js'
 import { globalNorm } from '../../kernels/optimizer/index.js'
+import { averageOverRanks } from '../parallel/buckets.js'
 import type { Collective } from '../parallel/collective.js'
 import type { TaskLoss, TrainingTask } from '../task.js'
 import { contextOf, type StepPlace } from './contexts.js'
@@ -84,13 +85,11 @@ export function backThrough({ loss, metrics = {} }: TaskLoss, gradient: number):
 
 /** The mean over ranks. A parameter that a rank's samples did not use has a gradient of zeros there. */
 async function averageGradients(trained: TrainedParameters, collective: Collective): Promise<void> {
-  for (const master of trained.masters) {
+  const gradients = trained.masters.map((master) => {
     master.grad ??= keep(zeros(master.device, master.shape))
-    const gradient = master.grad
-    const values = (await gradient.data()) as Float32Array
-    await collective.allReduceSum(values)
-    gradient.write(values.map((value) => value / collective.size))
-  }
+    return master.grad
+  })
+  await averageOverRanks(gradients, collective)
 }
 
 async function readNumbers(

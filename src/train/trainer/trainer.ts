@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TrainingConfig } from '../config/read.js'
 import { Ema } from '../ema.js'
+import { broadcastFromFirst, checkAgreement } from '../parallel/agreement.js'
 import { type Collective, soloCollective } from '../parallel/collective.js'
 import type { TrainingTask } from '../task.js'
 import { type CheckpointState, Checkpoints, type Trained, writeFinalWeights } from './checkpoint.js'
@@ -82,7 +83,7 @@ class TrainingRun {
   }
 
   async go(): Promise<TrainingResult> {
-    const { config, folder, resume = false, stop } = this.#options
+    const { config, folder, resume = false } = this.#options
     const { train: settings, output } = config
     await mkdir(folder, { recursive: true })
     await this.#begin(resume)
@@ -93,7 +94,7 @@ class TrainingRun {
     const rate = makeSchedule(settings.schedule, { base: settings.optimizer.lr, steps, stepsPerEpoch })
     for (const observer of this.#observers) await observer.onBegin?.({ step: this.#step, totalSteps: steps })
     const every = (period: number | undefined) => period !== undefined && this.#step % period === 0
-    while (this.#step < steps && !stop?.aborted) {
+    while (this.#step < steps && !(await this.#isStopped())) {
       await this.#train(rate(this.#step), steps)
       const isLast = this.#step === steps
       if (isLast || every(output.validateEvery)) await this.#evaluate()
@@ -103,6 +104,13 @@ class TrainingRun {
     if (stopped) await this.#save()
     else if (this.#isFirst) await writeFinalWeights(join(folder, 'model.safetensors'), this.#state)
     return { step: this.#step, stopped, best: this.#best }
+  }
+
+  /** Whether any rank was told to stop: all leave behind the same step. */
+  async #isStopped(): Promise<boolean> {
+    const stopped = Float32Array.of(this.#options.stop?.aborted ? 1 : 0)
+    await this.#collective.allReduceSum(stopped)
+    return stopped[0] !== 0
   }
 
   async close(): Promise<void> {
@@ -126,9 +134,25 @@ class TrainingRun {
       throw new TrainingError(`${this.#options.folder}: has checkpoints. Resume them, or train into another folder`)
     }
     this.#step = found?.step ?? 0
+    await this.#agree()
     this.#savedStep = found?.step ?? -1
     this.#lastEventStep = this.#step
     this.#best = found?.best
+  }
+
+  /** Ranks go on with the same parameters, from the same step. */
+  async #agree(): Promise<void> {
+    if (this.#collective.size === 1) return
+    const { trained } = this.#state
+    const shapes = trained.entries.map(({ name, parameter }) => [name, parameter.shape])
+    const items = {
+      configuration: this.#configuration,
+      'the names and shapes of parameters': JSON.stringify(shapes),
+      'the step of the checkpoint': String(this.#step),
+    }
+    await checkAgreement(items, this.#collective)
+    await broadcastFromFirst(trained.masters, this.#collective)
+    trained.publish()
   }
 
   /** What must be the same for a run to go on: all but how items are loaded and what is written. */
