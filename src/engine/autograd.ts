@@ -141,6 +141,12 @@ export interface BackwardOptions {
   readonly gradient?: Tensor
   /** Keeps saved values, so that the same graph can be walked again. */
   readonly retainGraph?: boolean
+  /**
+   * Called while the walk goes on, for every leaf whose `grad` it will not add to any more: what is to be done with it may
+   * be recorded, and submitted, before the rest. Where segments were checkpointed, leaves are announced behind the last of
+   * them, since a segment does not tell which parameters it uses. Leaves of segments alone are not announced.
+   */
+  readonly onLeaf?: (leaf: Tensor) => void
 }
 
 /**
@@ -148,9 +154,11 @@ export interface BackwardOptions {
  * live until the leaf or they are disposed. The graph is freed unless `retainGraph`.
  */
 export function backward(output: Tensor, options: BackwardOptions = {}): void {
-  walk([output], [options.gradient], options.retainGraph ?? false, (leaf, value) => {
+  const { gradient, retainGraph = false, onLeaf } = options
+  const add: LeafSink = (leaf, value) => {
     leaf.grad = settle(addPart(leaf.grad && { value: leaf.grad, owned: true }, value))
-  })
+  }
+  walk([output], [gradient], retainGraph, add, onLeaf)
 }
 
 /** Gradients of `output` with respect to `inputs`, without touching any `grad`; zeros where there is no path. */
@@ -181,11 +189,12 @@ function walk(
   gradients: readonly (Tensor | undefined)[],
   retainGraph: boolean,
   sink: LeafSink,
+  onLeaf?: (leaf: Tensor) => void,
 ): void {
   const outer = activeSink
   activeSink = sink
   try {
-    noGrad(() => scope(() => walkGraph(outputs, gradients, retainGraph, sink)))
+    noGrad(() => scope(() => walkGraph(outputs, gradients, retainGraph, sink, onLeaf)))
   } finally {
     activeSink = outer
   }
@@ -196,6 +205,7 @@ function walkGraph(
   gradients: readonly (Tensor | undefined)[],
   retainGraph: boolean,
   sink: LeafSink,
+  onLeaf?: (leaf: Tensor) => void,
 ): void {
   const pending = new Map<Node, (Pending | undefined)[]>()
   const deliver = (edge: InputEdge, value: Tensor) => {
@@ -209,11 +219,32 @@ function walkGraph(
   }
   for (const [i, output] of outputs.entries()) deliver(outputEdge(output), seedGradient(output, gradients[i]))
   // Every node was made after its inputs, so descending creation order is a topological order.
-  for (const node of reachable(outputs).sort((a, b) => b.id - a.id)) {
+  const nodes = reachable(outputs).sort((a, b) => b.id - a.id)
+  const announce = onLeaf && announcer(nodes, onLeaf)
+  for (const node of nodes) {
     const slots = pending.get(node)
     pending.delete(node)
     if (slots) goBack(node, slots, deliver)
+    announce?.(node)
     if (!retainGraph) node.consume()
+  }
+}
+
+/** Told of every node that was walked, it tells of the leaves that no node is left to add to. */
+function announcer(nodes: readonly Node[], onLeaf: (leaf: Tensor) => void): (node: Node) => void {
+  const leavesOf = (node: Node) => node.edges.flatMap((edge) => (edge && 'leaf' in edge ? [edge.leaf] : []))
+  const uses = new Map<Tensor, number>()
+  for (const leaf of nodes.flatMap(leavesOf)) uses.set(leaf, (uses.get(leaf) ?? 0) + 1)
+  let segments = nodes.filter(({ name }) => name === 'checkpoint').length
+  const held: Tensor[] = []
+  return (node) => {
+    if (node.name === 'checkpoint') segments--
+    for (const leaf of leavesOf(node)) {
+      const left = uses.get(leaf)! - 1
+      uses.set(leaf, left)
+      if (left === 0) held.push(leaf)
+    }
+    if (segments === 0) for (const leaf of held.splice(0)) onLeaf(leaf)
   }
 }
 

@@ -1,7 +1,7 @@
 export { broadcastFromFirst, checkAgreement } from './agreement.js'
-export { averageOverRanks, bucketsOf } from './buckets.js'
 export { type Collective, soloCollective } from './collective.js'
 export { CollectiveError, PeerLostError } from './errors.js'
+export { GradientAverage, type GradientAverageOptions } from './gradient-average.js'
 export { inProcessCollectives } from './in-process.js'
 export { launchedCollective, type OpenMpiOptions, openMpi } from './open-mpi.js'
 export { gatherRows, sumOwnRows } from './rows.js'

@@ -11,12 +11,13 @@ import { sum } from '../../kernels/reduce/index.js'
 import { gatherRows, sumOwnRows } from '../parallel/rows.js'
 import type { Embeddings } from '../task.js'
 import { contextOf } from './contexts.js'
-import { backThrough, type GradientRequest, type PartLoss } from './gradients.js'
+import { backThrough, type GradientRequest, type LeafListener, type PartLoss } from './gradients.js'
 
 /** Adds up the gradients of the parameters; the loss is one part, over everything. */
 export async function cachedGradients(
   { task, samples, lossScale, place }: GradientRequest,
   chunks: readonly (readonly unknown[])[],
+  onLeaf: (chunk: number) => LeafListener | undefined,
 ): Promise<PartLoss[]> {
   const contrast = task.contrast!
   const embed = (n: number) => {
@@ -40,7 +41,7 @@ export async function cachedGradients(
   let first = 0
   for (const [n, chunk] of chunks.entries()) {
     const from = first
-    scope(() => carryBack(embed(n), gradients, from, chunk.length))
+    scope(() => carryBack(embed(n), gradients, { first: from, count: chunk.length }, onLeaf(n)))
     task.device.flush()
     first += chunk.length
   }
@@ -67,13 +68,22 @@ function joinChunks(parts: readonly Embeddings[]): Record<string, Tensor> {
   return joined
 }
 
-/** Goes back from the rows `from` on through a chunk: the gradient of `sum(embeddings * gradients)` is what is wanted. */
-function carryBack(embeddings: Embeddings, gradients: Embeddings, from: number, count: number): void {
+/** Goes back from these rows through a chunk: the gradient of `sum(embeddings * gradients)` is what is wanted. */
+function carryBack(
+  embeddings: Embeddings,
+  gradients: Embeddings,
+  rows: { readonly first: number; readonly count: number },
+  onLeaf: LeafListener | undefined,
+): void {
   const products = Object.entries(embeddings).flatMap(([name, value]) => {
     const gradient = gradients[name]
     if (!gradient || !value.requiresGrad) return []
-    const rows = slice(gradient, [[from, from + count]])
-    return [sum(mul(cast(value, 'f32'), rows))]
+    const own = slice(gradient, [[rows.first, rows.first + rows.count]])
+    return [sum(mul(cast(value, 'f32'), own))]
   })
-  if (products.length > 0) backward(products.reduce((total, product) => add(total, product)))
+  const all = products.reduce<Tensor | undefined>(
+    (total, product) => (total ? add(total, product) : product),
+    undefined,
+  )
+  if (all) backward(all, onLeaf && { onLeaf })
 }

@@ -1,11 +1,11 @@
 /** The gradients of one step: over micro-batches, over chunks of a contrastive batch, over ranks. */
-import { backward, keep, scope, type Tensor, tensor, zeros } from '../../engine/index.js'
+import { backward, scope, type Tensor, tensor } from '../../engine/index.js'
 import { cast } from '../../kernels/elementwise/index.js'
 import { concat } from '../../kernels/join/index.js'
 import { reshape } from '../../kernels/layout/index.js'
 import { globalNorm } from '../../kernels/optimizer/index.js'
-import { averageOverRanks } from '../parallel/buckets.js'
 import type { Collective } from '../parallel/collective.js'
+import { GradientAverage } from '../parallel/gradient-average.js'
 import type { TaskLoss, TrainingTask } from '../task.js'
 import { contextOf, type StepPlace } from './contexts.js'
 import { cachedGradients } from './contrast.js'
@@ -32,6 +32,9 @@ export interface StepGradients {
   readonly norm: number
 }
 
+/** Hears which gradients are complete. */
+export type LeafListener = (leaf: Tensor) => void
+
 /** A part's loss and metrics on the device, and how much of the batch it is. */
 export interface PartLoss extends TaskLoss {
   readonly share: number
@@ -45,11 +48,14 @@ export async function computeGradients(request: GradientRequest): Promise<StepGr
   )
   // Other ranks' samples are in the loss of a contrastive task, however small the batch is.
   const together = task.contrast !== undefined && (gradientCaching || place.collective.size > 1)
+  const average = new GradientAverage(trained.leaves, place.collective)
+  // Gradients of earlier micro-batches and chunks are not complete.
+  const onLeaf = (n: number) => (n === chunks.length - 1 ? (leaf: Tensor) => average.ready(leaf) : undefined)
   const parts = together
-    ? await cachedGradients(request, chunks)
-    : chunks.map((chunk, n) => accumulate(request, chunk, n))
+    ? await cachedGradients(request, chunks, onLeaf)
+    : chunks.map((chunk, n) => accumulate(request, chunk, n, onLeaf(n)))
+  await average.finish()
   trained.takeGradients()
-  if (place.collective.size > 1) await averageGradients(trained, place.collective)
   const numbers = await readNumbers(parts, trained, place.collective)
   for (const { loss, metrics = {} } of parts) for (const value of [loss, ...Object.values(metrics)]) value.dispose()
   return numbers
@@ -60,11 +66,12 @@ function accumulate(
   { task, samples, lossScale, place }: GradientRequest,
   chunk: readonly unknown[],
   n: number,
+  onLeaf: LeafListener | undefined,
 ): PartLoss {
   const share = chunk.length / samples.length
   const result = scope(() => {
     const context = contextOf(place, n)
-    return backThrough(task.loss(task.collate(chunk, context), context), share * lossScale)
+    return backThrough(task.loss(task.collate(chunk, context), context), share * lossScale, onLeaf)
   })
   // The device can begin while the next one is recorded.
   task.device.flush()
@@ -72,24 +79,19 @@ function accumulate(
 }
 
 /** Goes back from a loss and gives its numbers without the tape, as f32. */
-export function backThrough({ loss, metrics = {} }: TaskLoss, gradient: number): TaskLoss {
+export function backThrough(
+  { loss, metrics = {} }: TaskLoss,
+  gradient: number,
+  onLeaf?: LeafListener | undefined,
+): TaskLoss {
   // A scaled gradient may be beyond f16, so that it begins in f32.
   const wide = cast(loss, 'f32')
-  backward(wide, { gradient: tensor(loss.device, [gradient], wide.shape) })
+  backward(wide, { gradient: tensor(loss.device, [gradient], wide.shape), ...(onLeaf && { onLeaf }) })
   const plain = (value: Tensor) => cast(value.detach(), 'f32')
   return {
     loss: wide.detach(),
     metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, plain(value)])),
   }
-}
-
-/** The mean over ranks. A parameter that a rank's samples did not use has a gradient of zeros there. */
-async function averageGradients(trained: TrainedParameters, collective: Collective): Promise<void> {
-  const gradients = trained.masters.map((master) => {
-    master.grad ??= keep(zeros(master.device, master.shape))
-    return master.grad
-  })
-  await averageOverRanks(gradients, collective)
 }
 
 async function readNumbers(

@@ -64,6 +64,11 @@ export class TrainedParameters {
     return this.entries.map(({ master }) => master)
   }
 
+  /** What the backward pass leaves gradients at. */
+  get leaves(): Tensor[] {
+    return this.entries.map(({ parameter }) => parameter.value)
+  }
+
   /** Numbers that learn. */
   get elements(): number {
     return this.entries.reduce((sum, { master }) => sum + master.size, 0)

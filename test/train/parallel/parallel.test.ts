@@ -5,8 +5,6 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { tensor } from '../../../src/engine/index.js'
 import {
-  averageOverRanks,
-  bucketsOf,
   type Collective,
   checkAgreement,
   checkConfig,
@@ -64,25 +62,6 @@ describe('ranks in one process', () => {
 })
 
 describe('tensors over ranks', () => {
-  it('are put into buckets in order', () => {
-    const values = [1, 2, 3, 10, 1].map((size) => tensor(device, new Float32Array(size)))
-    expect(bucketsOf(values, 16).map((bucket) => bucket.map(({ size }) => size))).toEqual([[1, 2], [3], [10], [1]])
-    for (const value of values) value.dispose()
-  })
-
-  it('become their means, whatever the buckets', async () => {
-    for (const bytes of [4, 20, undefined]) {
-      const results = await onAll(2, async (collective) => {
-        const own = [5, 1, 3].map((size) => tensor(device, new Float32Array(size).fill(size + collective.rank)))
-        await averageOverRanks(own, collective, bytes)
-        const values = await Promise.all(own.map(async (value) => [...(await value.data())]))
-        for (const value of own) value.dispose()
-        return values
-      })
-      for (const result of results) expect(result).toEqual([Array(5).fill(5.5), [1.5], Array(3).fill(3.5)])
-    }
-  })
-
   it('gather their rows, and sum what is asked of them', async () => {
     const results = await onAll(2, async (collective) => {
       const { rank } = collective
