@@ -217,6 +217,8 @@ describe('indexSelect with an inverse', () => {
 
   it('refuses an inverse of another length than the axis', () => {
     const list = tensor(device, [1, 0], [2], { dtype: 'i32' })
-    expect(() => indexSelect(tensor(device, random(12, 1), [3, 4]), list, { axis: 0, inverse: list })).toThrow(ShapeError)
+    expect(() => indexSelect(tensor(device, random(12, 1), [3, 4]), list, { axis: 0, inverse: list })).toThrow(
+      ShapeError,
+    )
   })
 })

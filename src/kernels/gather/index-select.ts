@@ -30,7 +30,9 @@ const indexSelectOp = defineOp<AxisOption>({
     }
     const extent = x!.shape[normalizeAxis('indexSelect', options.axis, x!.shape.length)]!
     if (inverse && !sameShape(inverse.shape, [extent])) {
-      throw new ShapeError(`indexSelect: an axis of ${extent} has an inverse of ${extent}, got ${formatShape(inverse.shape)}`)
+      throw new ShapeError(
+        `indexSelect: an axis of ${extent} has an inverse of ${extent}, got ${formatShape(inverse.shape)}`,
+      )
     }
     return [{ shape: selectedShape(x!.shape, index!.shape, options), dtype: x!.dtype }]
   },
