@@ -45,7 +45,7 @@ beforeAll(async () => {
         { length: shape.reduce((a, b) => a * b, 1) },
         (_, n) => Math.sin(n + name.length) / 3,
       )
-      return [`segmenter.${name}`, { dtype: 'F32', shape, data }]
+      return [`segmenter.${name}`, { dtype: 'F32', shape: [...shape], data }]
     }),
   )
   await writeSafetensors(join(folder, 'weights.safetensors'), Object.fromEntries(tensors), mergingMetadata(vision))
