@@ -1,17 +1,20 @@
 /** `voxgrad segment`: a CT scan to a label map in the scan's own grid. */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { openWeights, preprocess, readVolume, restoreGrid, type Volume, writeVolume } from '../data/index.js'
-import { type Device, type DType, scope, type Tensor, tensor } from '../engine/index.js'
+import { type Device, type DType, scope, type Tensor, tensor, VoxgradError } from '../engine/index.js'
 import { Stopwatch } from '../inference/index.js'
 import {
   type Merging,
   type NameRule,
   renameWeights,
   segmenterConfigOf,
+  storedMerging,
   VelvetSegmenter,
   velvetSegmentationPreprocessing,
+  velvetSide,
   velvetWeightRules,
   type WeightSource,
+  WeightsError,
 } from '../models/index.js'
 import { openDevice } from '../tuning/index.js'
 import { addDeviceOptions, type DeviceArguments, researchNotice } from './options.js'
@@ -21,10 +24,11 @@ interface SegmentArguments extends DeviceArguments {
   readonly weights: string
   readonly out: string
   readonly layout: keyof typeof layouts
-  readonly merging: Merging
+  readonly merging?: Merging
   readonly overlap: number
   readonly blending: 'uniform' | 'gaussian'
   readonly batch: number
+  readonly window: number
   readonly dtype: DType
 }
 
@@ -46,9 +50,10 @@ export function segmentCommand(): Command {
         .default('velvet'),
     )
     .addOption(
-      new Option('--merging <variant>', 'patch merging that the weights were trained with; their shapes do not tell')
-        .choices(['legacy', 'fixed', 'v2'])
-        .default('legacy'),
+      new Option(
+        '--merging <variant>',
+        'patch merging that the weights were trained with, where the file does not say; default legacy',
+      ).choices(['legacy', 'fixed', 'v2']),
     )
     .option('--overlap <part>', 'part of a window that the next one covers too', parseOverlap, 0.25)
     .addOption(
@@ -56,6 +61,7 @@ export function segmentCommand(): Command {
         .choices(['uniform', 'gaussian'])
         .default('uniform'),
     )
+    .option('--window <voxels>', 'side of the windows, a multiple of 32', parseWindow, velvetSide)
     .option('--batch <windows>', 'windows at once', parseCount, 1)
     .addOption(
       new Option('--dtype <type>', 'storage of parameters and activations').choices(['f32', 'f16']).default('f32'),
@@ -72,6 +78,12 @@ function parseOverlap(text: string): number {
 function parseCount(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('It is a whole number from 1 on.')
   return Number(text)
+}
+
+function parseWindow(text: string): number {
+  const side = parseCount(text)
+  if (side % 32 !== 0) throw new InvalidArgumentError('It is a multiple of 32.')
+  return side
 }
 
 async function segment(path: string, options: SegmentArguments): Promise<void> {
@@ -97,9 +109,15 @@ async function loadSegmenter(
   { layout, merging, dtype }: SegmentArguments,
 ): Promise<VelvetSegmenter> {
   const rule = layouts[layout]
-  const config = segmenterConfigOf(renameWeights(weights, rule).renamed, merging)
+  const config = segmenterConfigOf(renameWeights(weights, rule).renamed, merging ?? storedMerging(weights) ?? 'legacy')
   const model = new VelvetSegmenter(device, { config, dtype })
-  await model.load(weights, rule)
+  try {
+    await model.load(weights, rule)
+  } catch (error) {
+    model.dispose()
+    // Every tensor that does not fit, not the first few that a terminal gets of other models: the origin shows in the names.
+    throw error instanceof WeightsError ? new VoxgradError(error.message) : error
+  }
   return model
 }
 
@@ -107,7 +125,7 @@ async function labelScan(
   device: Device,
   model: VelvetSegmenter,
   prepared: Volume,
-  { overlap, blending, batch: windowBatch }: SegmentArguments,
+  { overlap, blending, batch: windowBatch, window: side }: SegmentArguments,
 ): Promise<Uint8Array> {
   const progress = new Progress(process.stderr)
   const onProgress = (done: number, total: number): void => progress.show(`${done} of ${total} windows`)
@@ -115,7 +133,7 @@ async function labelScan(
     const volume = tensor(device, prepared.data as Float32Array, [1, ...prepared.shape, 1], {
       dtype: model.parameters.dtype,
     })
-    return model.segment(volume, { overlap, blending, windowBatch, onProgress })
+    return model.segment(volume, { window: [side, side, side], overlap, blending, windowBatch, onProgress })
   })
   const values = Uint8Array.from(await labels.data())
   labels.dispose()

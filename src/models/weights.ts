@@ -21,6 +21,8 @@ export interface WeightSource {
   /** Shown in messages. */
   readonly path: string
   readonly names: readonly string[]
+  /** Text that the file carries beside its tensors. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined
   header(name: string): { readonly shape: readonly number[]; readonly dtype: string }
   /** Values as float32, in C order. */
   readFloat32(name: string): Promise<Float32Array>

@@ -192,3 +192,33 @@ describe('maskedFill', () => {
     for (const value of [x, y]) value.dispose()
   })
 })
+
+describe('indexSelect with an inverse', () => {
+  it('has the gradient that it has without one, for any places listed once', async () => {
+    const order = fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6], { minLength: 1 })
+    await fc.assert(
+      fc.asyncProperty(order, fc.nat(9), async (places, padding) => {
+        const list = [...places]
+        list.splice(padding % (list.length + 1), 0, -1)
+        const index = tensor(device, list, [list.length], { dtype: 'i32' })
+        const places7 = Array.from({ length: 7 }, (_, place) => list.indexOf(place))
+        const inverse = tensor(device, places7, [7], { dtype: 'i32' })
+        const x = tensor(device, random(2 * 7 * 4, 3), [2, 7, 4]).setRequiresGrad()
+        const weights = tensor(device, random(2 * list.length * 4, 4), [2, list.length, 4])
+        const gradientOf = (options: { inverse?: Tensor }) =>
+          scope(() => gradients(sum(mul(indexSelect(x, index, { axis: 1, ...options }), weights)), [x]))[0]!
+        const [want, got] = [gradientOf({}), gradientOf({ inverse })]
+        expect(await got.data()).toEqual(await want.data())
+        for (const value of [index, inverse, x, weights, want, got]) value.dispose()
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('refuses an inverse of another length than the axis', () => {
+    const list = tensor(device, [1, 0], [2], { dtype: 'i32' })
+    expect(() => indexSelect(tensor(device, random(12, 1), [3, 4]), list, { axis: 0, inverse: list })).toThrow(
+      ShapeError,
+    )
+  })
+})

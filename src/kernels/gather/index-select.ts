@@ -1,7 +1,7 @@
 import { checkDType } from '../../engine/dtype.js'
 import { ShapeError } from '../../engine/errors.js'
 import { apply, defineOp } from '../../engine/op.js'
-import { formatShape, normalizeAxis, type Shape, sizeOf } from '../../engine/shape.js'
+import { formatShape, normalizeAxis, type Shape, sameShape, sizeOf } from '../../engine/shape.js'
 import type { Tensor } from '../../engine/tensor.js'
 import { moveCost } from '../layout/copy.js'
 import type { AxisOption } from './gather.js'
@@ -9,31 +9,52 @@ import { indexTypes, isPlace, linesOf } from './lines.js'
 import { runAddAtIndex } from './links.js'
 import { runPick } from './pick.js'
 
+export interface IndexSelectOptions extends AxisOption {
+  /**
+   * i32 or u32 `[extent of the axis]`: for each slice of x where the index lists it, -1 where it does not. With it the gradient is
+   * read from one place instead of added up. The index must list no slice twice; this is not checked.
+   */
+  readonly inverse?: Tensor | undefined
+}
+
 const selectedShape = (shape: Shape, index: Shape, { axis }: AxisOption): number[] =>
   shape.with(normalizeAxis('indexSelect', axis, shape.length), index[0]!)
 
 const indexSelectOp = defineOp<AxisOption>({
   name: 'indexSelect',
   doc: 'Picks whole slices along an axis by a list of indices.',
-  shape([x, index], options) {
-    checkDType('indexSelect', indexTypes, index!)
+  shape([x, index, inverse], options) {
+    checkDType('indexSelect', indexTypes, index!, ...(inverse ? [inverse] : []))
     if (index!.shape.length !== 1) {
       throw new ShapeError(`indexSelect: the index must be a list, got ${formatShape(index!.shape)}`)
     }
+    const extent = x!.shape[normalizeAxis('indexSelect', options.axis, x!.shape.length)]!
+    if (inverse && !sameShape(inverse.shape, [extent])) {
+      throw new ShapeError(
+        `indexSelect: an axis of ${extent} has an inverse of ${extent}, got ${formatShape(inverse.shape)}`,
+      )
+    }
     return [{ shape: selectedShape(x!.shape, index!.shape, options), dtype: x!.dtype }]
   },
-  forward(context, [x, index], options) {
+  forward(context, [x, index, inverse], options) {
     const y = context.empty()
     const lines = linesOf(x!.shape, normalizeAxis('indexSelect', options.axis, x!.shape.length), index!.size)
     runPick(context.run, { x: x!, index: index!, y, lines, shared: true })
-    context.save(index!)
+    if (inverse) context.save(inverse)
+    else context.save(index!)
     return y
   },
-  backward(context, [dy], [index], options) {
+  backward(context, [dy], [saved], options) {
     const { shape } = context.inputs[0]!
+    const axis = normalizeAxis('indexSelect', options.axis, shape.length)
     const dx = context.empty(shape, dy!.dtype)
-    const lines = linesOf(shape, normalizeAxis('indexSelect', options.axis, shape.length), index!.size)
-    runAddAtIndex(context, { value: dy!, index: index!, target: dx, lines, shared: true })
+    if (context.inputs.length > 2) {
+      const lines = linesOf(dy!.shape, axis, saved!.size)
+      runPick(context.run, { x: dy!, index: saved!, y: dx, lines, shared: true })
+      return [dx, undefined, undefined]
+    }
+    const lines = linesOf(shape, axis, saved!.size)
+    runAddAtIndex(context, { value: dy!, index: saved!, target: dx, lines, shared: true })
     return [dx, undefined]
   },
   reference([x, index], options) {
@@ -77,6 +98,6 @@ const indexSelectOp = defineOp<AxisOption>({
  * The slices of `x` that `index` `[length]` lists along `axis`; repeated ones share their gradient's sum. An index
  * outside the axis (negative ones too) gives zeros and gets no gradient.
  */
-export function indexSelect(x: Tensor, index: Tensor, options: AxisOption): Tensor {
-  return apply(indexSelectOp, [x, index], options)
+export function indexSelect(x: Tensor, index: Tensor, { axis, inverse }: IndexSelectOptions): Tensor {
+  return apply(indexSelectOp, inverse ? [x, index, inverse] : [x, index], { axis })
 }

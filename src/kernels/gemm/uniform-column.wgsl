@@ -2,7 +2,7 @@
 //
 // Lanes own rows. A workgroup makes 4 LANES rows by COLUMNS columns, an invocation 4 rows (a quad of a) of all columns. Every
 // element of b is read by all invocations at the same time, from workgroup memory: uniform-row.wgsl says why that,
-// stepped addresses and names in place of arrays pay. Rows and columns past the end are computed and not stored.
+// stepped addresses, names in place of arrays and sums of four products pay. Rows and columns past the end are computed and not stored.
 
 const DEPTH_BLOCKS = DEPTH / 4u;
 const COLUMN_BLOCKS = COLUMNS / 4u;
@@ -55,10 +55,7 @@ fn main(
       walk += 4u * stride;
       // each C
       let right_C = stagedB[C * DEPTH_BLOCKS + block];
-      sum_C += right_C.x * left_0;
-      sum_C += right_C.y * left_1;
-      sum_C += right_C.z * left_2;
-      sum_C += right_C.w * left_3;
+      sum_C += (right_C.x * left_0 + right_C.y * left_1) + (right_C.z * left_2 + right_C.w * left_3);
       // end
     }
   }

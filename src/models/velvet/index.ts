@@ -65,6 +65,7 @@ export { type SegmenterOptions, VelvetSegmenter, velvetClasses } from './segment
 export { segmenterConfigOf } from './segmenter-config.js'
 export { type SentenceMaskOptions, sentenceMask } from './sentence-mask.js'
 export { gaussianImportance, type SlidingWindowOptions, slidingStarts, slidingWindow } from './sliding-window.js'
+export { checkMerging, mergingMetadata, storedMerging } from './stored-merging.js'
 export { type EncodeOptions, SwinEncoder } from './swin-encoder.js'
 export { SwinUnetr, type SwinUnetrConfig } from './swin-unetr.js'
 export { type LevelTokens, levelVectors, reportVector, type TextLevels, textLevels } from './text-levels.js'

@@ -6,6 +6,7 @@ import { initializeWeights, type WeightSource } from '../weights.js'
 import { velvetVision } from './config.js'
 import { velvetSide } from './preprocessing.js'
 import { type SlidingWindowOptions, slidingWindow } from './sliding-window.js'
+import { checkMerging } from './stored-merging.js'
 import { SwinUnetr, type SwinUnetrConfig } from './swin-unetr.js'
 import { loadByRule, type NameRule, velvetWeightRules, type WeightReport } from './weight-rules.js'
 
@@ -30,9 +31,13 @@ export class VelvetSegmenter {
     this.model = new SwinUnetr(this.parameters, config)
   }
 
-  /** Loads weights by the rule of their origin; default: a fine-tuned segmenter of VELVET-Med. Errors of `loadByRule`. */
-  load(source: WeightSource, rule: NameRule = velvetWeightRules.velvetSegmenter): Promise<WeightReport> {
-    return loadByRule(this.parameters, source, rule)
+  /**
+   * Loads weights by the rule of their origin; default: a fine-tuned segmenter of VELVET-Med. Errors of `loadByRule`, and a
+   * VoxgradError for weights that say they were trained with another patch merging.
+   */
+  async load(source: WeightSource, rule: NameRule = velvetWeightRules.velvetSegmenter): Promise<WeightReport> {
+    checkMerging(source, this.config.vision)
+    return await loadByRule(this.parameters, source, rule)
   }
 
   initialize(seed: number): this {

@@ -67,14 +67,14 @@ export class SwinBlock {
       const { windows, tokensPerWindow } = plan
       const perHead = [batch * windows, tokensPerWindow, this.#heads, features / this.#heads]
       // Rows of padding come out as zeros behind the norm, so their keys and values are the biases of qkv, as upstream.
-      const cut = scope(() => indexSelect(this.#norm1.apply(tokens), source, { axis: 1 }))
+      const cut = scope(() => indexSelect(this.#norm1.apply(tokens), source, { axis: 1, inverse: target }))
       const rows = reshape(cut, [batch * windows, tokensPerWindow, features])
       const [query, key, value] = split(this.#qkv.apply(rows), 3, 2).map((part) => reshape(part, perHead))
       const table = reshape(embedding(relative, this.#biasTable.value), [tokensPerWindow, tokensPerWindow, this.#heads])
       const bias = permute(table, [2, 0, 1])
       const mixed = attention(query!, key!, value!, { bias, segments: regions })
       const projected = this.#projection.apply(reshape(mixed, [batch, windows * tokensPerWindow, features]))
-      return indexSelect(projected, target, { axis: 1 })
+      return indexSelect(projected, target, { axis: 1, inverse: source })
     })
   }
 }

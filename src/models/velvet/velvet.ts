@@ -12,6 +12,7 @@ import { type Parameter, ParameterScope } from '../layers/parameter.js'
 import { initializeWeights, loadWeights, type WeightSource } from '../weights.js'
 import { type VelvetConfig, velvetPublished } from './config.js'
 import { FusionAdapter, LinearReconstruction, MaskedTokenHead, projection } from './heads.js'
+import { checkMerging } from './stored-merging.js'
 import { SwinEncoder } from './swin-encoder.js'
 import { type LevelTokens, levelVectors, reportVector, textLevels } from './text-levels.js'
 import { type TextRows, TriBert, type TriBertOptions } from './tribert.js'
@@ -106,9 +107,11 @@ export class Velvet {
   /**
    * Loads a checkpoint in the authors' layout. Their index buffers are passed over, since the window implies them.
    *
-   * @throws WeightsError that lists everything that does not fit.
+   * @throws WeightsError that lists everything that does not fit. @throws VoxgradError for weights that say they were
+   * trained with another patch merging.
    */
   async load(source: WeightSource): Promise<this> {
+    checkMerging(source, this.config.vision)
     await loadWeights(this.parameters, source, { tolerate: (name) => name.endsWith('.relative_position_index') })
     return this
   }

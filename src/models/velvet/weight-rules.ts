@@ -89,6 +89,7 @@ export function renameWeights(
   const renamed: WeightSource = {
     path: source.path,
     names: [...originals.keys()],
+    metadata: source.metadata,
     header: (name) => source.header(originals.get(name)!),
     readFloat32: (name) => source.readFloat32(originals.get(name)!),
   }
