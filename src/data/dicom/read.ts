@@ -2,12 +2,13 @@ import { NotSupportedDataError } from '../errors.js'
 import { decodeVolume, storedDtypeBytes, swapBytes, type VolumeHeader } from '../stored-voxels.js'
 import type { DicomSource, Volume } from '../volume.js'
 import { allocateVoxels, type VoxelType } from '../voxels.js'
-import { damaged, readDataSet, text } from './dataset.js'
+import { damaged, readDataSet } from './dataset.js'
 import { decompress } from './decompress.js'
 import { type DicomFile, isDicom } from './files.js'
 import { resampleGaps } from './gaps.js'
 import { type DicomFrame, type DicomInstance, parseInstance } from './instance.js'
 import { type AcceptableDicomIssue, acceptableDicomIssues, DicomIssueError } from './issues.js'
+import { type MaskKind, maskKind } from './mask.js'
 import {
   alignBits,
   checkFrame,
@@ -38,12 +39,6 @@ export interface LocatedSeries {
   stack: SliceStack
 }
 
-/** Objects that draw on images instead of being some, by SOP class. */
-const maskClasses: Record<string, string> = {
-  '1.2.840.10008.5.1.4.1.1.66.4': 'segmentations (SEG)',
-  '1.2.840.10008.5.1.4.1.1.481.3': 'structure sets (RTSTRUCT)',
-}
-
 /**
  * Reads the headers of files and finds the one series that is a volume. Files that are not DICOM, or hold no image, are
  * passed over, and so are segmentations and structure sets beside images. Throws a DicomIssueError for what is wrong with
@@ -56,16 +51,16 @@ export async function locateSeries(
 ): Promise<LocatedSeries> {
   const allowed = new Set(accept)
   const frames: DicomFrame[] = []
-  const masks = new Set<string>()
+  const masks = new Set<MaskKind>()
   for (const file of files) {
     const found = await inspect(file)
     if (typeof found === 'string') masks.add(found)
     else frames.push(...(found?.frames ?? []))
   }
   if (frames.length === 0 && masks.size > 0) {
-    throw new NotSupportedDataError(`DICOM ${[...masks].join(' and ')} are not read`, {
+    throw new NotSupportedDataError(`holds no image but a mask (DICOM ${[...masks].join(' and ')})`, {
       path,
-      remedy: 'Convert them to NIfTI with the tool that drew them, or with dcmqi',
+      remedy: 'Read it with readDicomMask onto the grid of its scan',
     })
   }
   const { series, accepted } = chooseSeries(splitSeries(frames), wanted, allowed, path)
@@ -83,12 +78,12 @@ export async function locateSeries(
 }
 
 /** The image in a file, or the kind of mask that it is; undefined for any other file. */
-async function inspect(file: DicomFile): Promise<DicomInstance | string | undefined> {
+async function inspect(file: DicomFile): Promise<DicomInstance | MaskKind | undefined> {
   await using source = await file.open()
   if (!(await isDicom(source))) return undefined
   const dataSet = await readDataSet(source)
   try {
-    return maskClasses[text(dataSet, 'x00080016')] ?? parseInstance(dataSet, file, source.size)
+    return maskKind(dataSet) ?? parseInstance(dataSet, file, source.size)
   } catch (cause) {
     throw damaged(file.name, cause)
   }
