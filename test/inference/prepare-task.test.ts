@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { makeChestPhantom, preprocess, readVolume, writeVolume } from '../../src/data/index.js'
 import { prepareScan } from '../../src/inference/prepare-task.js'
 import { colipriPreprocessing, colipriTiny } from '../../src/models/index.js'
-import { ctSlice } from '../data/dicom-bytes.js'
+import { plainSlice } from '../data/compressed-dicom/slice.js'
 import { sameBytes, temporaryFolder } from '../data/helpers.js'
 
 it('prepares files as reading and then preprocessing them would, to the last bit', async () => {
@@ -14,7 +14,7 @@ it('prepares files as reading and then preprocessing them would, to the last bit
   await writeVolume(packed, makeChestPhantom({ seed: 3, shape: [61, 52, 40], spacingMm: [4.1, 4.3, 6.7] }).volume)
   const plain = join(folder, 'scan.nii')
   await writeVolume(plain, await readVolume(packed))
-  const slices = { name: 'slice.dcm', bytes: ctSlice(0) }
+  const slices = { name: 'slice.dcm', bytes: plainSlice(true) }
   const bytes = { name: 'scan.nii.gz', bytes: gzipSync(await readFile(plain)) }
   const steps = colipriPreprocessing(colipriTiny)
   const scans = [
