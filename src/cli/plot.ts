@@ -3,6 +3,8 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import {
   gridOf,
   type IntensityWindow,
+  isDicomMask,
+  readDicomMask,
   readVolume,
   renderOrthogonalSlices,
   resampleToGrid,
@@ -31,7 +33,10 @@ export function plotCommand(): Command {
     .description('Draw an axial, a coronal and a sagittal plane of a scan as PNG')
     .argument('<file>', 'the scan: NIfTI, NRRD, MetaImage, or DICOM (file, folder or zip)')
     .requiredOption('-o, --out <file>', 'the picture')
-    .option('--overlay <file>', 'a label map, drawn in colour; on another grid it is brought to that of the scan')
+    .option(
+      '--overlay <file>',
+      'a label map, drawn in colour, also DICOM SEG and RTSTRUCT; brought to the grid of the scan',
+    )
     .addOption(new Option('--opacity <part>', 'of the labels').argParser(numberBetween(0, 1)).default(0.35))
     .option('--no-outline', 'without the outlines of the labels')
     .addOption(
@@ -63,6 +68,7 @@ async function plot(file: string, options: PlotArguments): Promise<void> {
 
 /** Labels are never blended: between grids each voxel takes the nearest label, and none outside. */
 async function readOverlay(path: string, volume: Volume): Promise<Volume> {
+  if (await isDicomMask(path)) return (await readDicomMask(path, volume, { overlap: 'later' })).volume
   const labels = await readVolume(path)
   const same =
     labels.shape.every((size, axis) => size === volume.shape[axis]) &&

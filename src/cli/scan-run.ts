@@ -84,6 +84,7 @@ export async function runScans(scans: readonly ScanInput[], options: RunArgument
   const { record, file } = await begin(options, run, model)
   const waiting = await stopwatch.time('resume', () => withoutResults(scans, file.results))
   await file.forget(waiting.map(scanName))
+  if (waiting.length < scans.length) console.error(`${scans.length - waiting.length} of ${scans.length} scans are done`)
   const failures: Failure[] = []
   const began = performance.now()
   const show = (name: string, done: number) => {

@@ -43,6 +43,8 @@ export {
   splits,
 } from './datasets/index.js'
 export { type AcceptableDicomIssue, acceptableDicomIssues, type DicomIssue, DicomIssueError } from './dicom/issues.js'
+export { type DicomMask, type DicomMaskOptions, isDicomMask, readDicomMask } from './dicom/mask.js'
+export type { MaskGrid, MaskSegment, Overlap } from './dicom/mask-target.js'
 export { DataError, type DataErrorOptions, NotSupportedDataError } from './errors.js'
 export { cropForeground, type ForegroundOptions, foregroundBox } from './foreground.js'
 export * from './fvlm/index.js'

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import {
   downloadFromHub,
+  HubError,
   type HubProgress,
   openWeights,
   readTokenizer,
@@ -120,7 +121,20 @@ async function openTokenizer(
   if (inWeights !== undefined) return Tokenizer.fromVocabulary(inWeights, { path: weightsPath })
   const folder = statSync(weightsPath).isDirectory() ? weightsPath : dirname(weightsPath)
   const beside = ['tokenizer.json', 'vocab.txt'].map((file) => join(folder, file)).find((path) => existsSync(path))
-  return await readTokenizer(beside ?? (await fromHub(hubPlaces.vocabulary, options)))
+  return await readTokenizer(beside ?? (await vocabularyFromHub(weightsPath, options)))
+}
+
+async function vocabularyFromHub(weightsPath: string, options: LoadModelOptions): Promise<string> {
+  try {
+    return await fromHub(hubPlaces.vocabulary, options)
+  } catch (cause) {
+    if (!(cause instanceof HubError)) throw cause
+    throw new HubError(cause.problem, 'texts need a vocabulary, which is neither in the weights nor beside them', {
+      path: weightsPath,
+      remedy: `Give the vocab.txt of ${hubPlaces.vocabulary.repo} (--vocabulary, or the option vocabulary). The hub did not: ${cause.message}`,
+      cause,
+    })
+  }
 }
 
 /** The path of a file in the cache, downloaded if it is not there. */

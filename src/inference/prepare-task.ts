@@ -5,6 +5,7 @@ import {
   openNpz,
   type PreprocessStep,
   preprocess,
+  readAndPreprocess,
   readImage,
   readVolume,
   type TaskContext,
@@ -42,11 +43,23 @@ export async function load(scan: ScanInput, { data }: TaskContext<PrepareOptions
 /** Reads and preprocesses a scan. Throws a DataError for what cannot be read. */
 export async function prepareScan(scan: ScanInput, { steps, hash }: PrepareOptions): Promise<PreparedScan> {
   const stopwatch = new Stopwatch()
-  const raw = await stopwatch.time('read', () => readScan(scan))
-  const volume = await stopwatch.time('preprocess', () => preprocess(raw, steps))
+  const volume = await prepareVolume(scan, steps, stopwatch)
   const path = hash ? scanPath(scan) : undefined
   const sha256 = path === undefined ? undefined : await stopwatch.time('hash', () => hashPath(path))
   return { volume, timesMs: stopwatch.timesMs, ...(sha256 !== undefined && { sha256 }) }
+}
+
+/** A file is preprocessed while it is being unpacked, which takes less memory: that is one stage. */
+async function prepareVolume(scan: ScanInput, steps: readonly PreprocessStep[], stopwatch: Stopwatch): Promise<Volume> {
+  const input = fileOf(scan)
+  if (input !== undefined) return await stopwatch.time('read and preprocess', () => readAndPreprocess(input, steps))
+  const raw = await stopwatch.time('read', () => readScan(scan))
+  return await stopwatch.time('preprocess', () => preprocess(raw, steps))
+}
+
+function fileOf(scan: ScanInput): string | NamedBytes | undefined {
+  if (typeof scan === 'string' || 'bytes' in scan) return scan
+  return 'kind' in scan && scan.kind === 'volume' ? scan.path : undefined
 }
 
 /** The volume of a scan, as it is stored. Throws a DataError for what cannot be read. */

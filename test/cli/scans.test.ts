@@ -97,7 +97,7 @@ describe('voxgrad zeroshot', () => {
       inputs: [{ path: scans[0], sha256: await hashPath(join(folder, scans[0]!)) }],
       outputs: [join('out/zeroshot/results.jsonl'), 'out.html'],
     })
-    expect(Object.keys(run.timesMs)).toEqual(expect.arrayContaining(['load model', 'read', 'preprocess', 'encode']))
+    expect(Object.keys(run.timesMs)).toEqual(expect.arrayContaining(['load model', 'read and preprocess', 'encode']))
     expect(run.device.description).not.toBe('')
   })
 })

@@ -1,5 +1,5 @@
 /** COLIPRI from files to vectors, probabilities and maps, on the software adapter with small random weights. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -89,7 +89,7 @@ describe('ColipriModel', () => {
       found[scan.name] = scan.embedding
       expect(scan.sha256).toMatch(/^[0-9a-f]{64}$/)
       expect(scan.dense!.shape).toEqual([2, 3, 4, 32])
-      expect(Object.keys(scan.timesMs)).toEqual(['read', 'preprocess', 'hash', 'encode'])
+      expect(Object.keys(scan.timesMs)).toEqual(['read and preprocess', 'hash', 'encode'])
     }
     expect(Object.keys(found)).toEqual(scans)
     expect(failures.map(({ item }) => item)).toEqual([broken])
@@ -270,6 +270,13 @@ describe('loadModel', () => {
       using again = await loadModel('colipri', options)
       expect(await again.fingerprint()).toBe(await loaded.fingerprint())
       expect(downloads()).toBe(before)
+      vi.stubEnv('HF_HUB_CACHE', join(folder, 'nothing'))
+      vi.stubEnv('HF_HUB_OFFLINE', '1')
+      await mkdir(join(folder, 'alone'))
+      const alone = join(folder, 'alone', 'weights.safetensors')
+      await rename(plain, alone)
+      using mute = await loadModel('colipri', { ...options, weights: alone })
+      await expect(mute.encodeText('nodule')).rejects.toThrow(/alone.*need a vocabulary.*--vocabulary.*HF_HUB_OFFLINE/s)
     } finally {
       vi.unstubAllEnvs()
     }

@@ -20,7 +20,8 @@ export function isLittleEndian({ transferSyntax }: DicomInstance): boolean {
   return plainSyntaxes[transferSyntax]?.littleEndian ?? true
 }
 
-function isDeflated({ transferSyntax }: DicomInstance): boolean {
+/** Whether all of the file behind the meta header is one deflate stream. */
+export function isDeflated({ transferSyntax }: DicomInstance): boolean {
   return plainSyntaxes[transferSyntax]?.deflated ?? false
 }
 

@@ -1,13 +1,14 @@
 import { NotSupportedDataError } from '../errors.js'
-import { decodeVolume, type StoredDtype, storedDtypeBytes, swapBytes, type VolumeHeader } from '../stored-voxels.js'
+import { decodeVolume, storedDtypeBytes, swapBytes, type VolumeHeader } from '../stored-voxels.js'
 import type { DicomSource, Volume } from '../volume.js'
 import { allocateVoxels, type VoxelType } from '../voxels.js'
-import { damaged, readDataSet, text } from './dataset.js'
+import { damaged, readDataSet } from './dataset.js'
 import { decompress } from './decompress.js'
 import { type DicomFile, isDicom } from './files.js'
 import { resampleGaps } from './gaps.js'
 import { type DicomFrame, type DicomInstance, parseInstance } from './instance.js'
 import { type AcceptableDicomIssue, acceptableDicomIssues, DicomIssueError } from './issues.js'
+import { type MaskKind, maskKind } from './mask.js'
 import {
   alignBits,
   checkFrame,
@@ -38,12 +39,6 @@ export interface LocatedSeries {
   stack: SliceStack
 }
 
-/** Objects that draw on images instead of being some, by SOP class. */
-const maskClasses: Record<string, string> = {
-  '1.2.840.10008.5.1.4.1.1.66.4': 'segmentations (SEG)',
-  '1.2.840.10008.5.1.4.1.1.481.3': 'structure sets (RTSTRUCT)',
-}
-
 /**
  * Reads the headers of files and finds the one series that is a volume. Files that are not DICOM, or hold no image, are
  * passed over, and so are segmentations and structure sets beside images. Throws a DicomIssueError for what is wrong with
@@ -56,16 +51,16 @@ export async function locateSeries(
 ): Promise<LocatedSeries> {
   const allowed = new Set(accept)
   const frames: DicomFrame[] = []
-  const masks = new Set<string>()
+  const masks = new Set<MaskKind>()
   for (const file of files) {
     const found = await inspect(file)
     if (typeof found === 'string') masks.add(found)
     else frames.push(...(found?.frames ?? []))
   }
   if (frames.length === 0 && masks.size > 0) {
-    throw new NotSupportedDataError(`DICOM ${[...masks].join(' and ')} are not read`, {
+    throw new NotSupportedDataError(`holds no image but a mask (DICOM ${[...masks].join(' and ')})`, {
       path,
-      remedy: 'Convert them to NIfTI with the tool that drew them, or with dcmqi',
+      remedy: 'Read it with readDicomMask onto the grid of its scan',
     })
   }
   const { series, accepted } = chooseSeries(splitSeries(frames), wanted, allowed, path)
@@ -83,12 +78,12 @@ export async function locateSeries(
 }
 
 /** The image in a file, or the kind of mask that it is; undefined for any other file. */
-async function inspect(file: DicomFile): Promise<DicomInstance | string | undefined> {
+async function inspect(file: DicomFile): Promise<DicomInstance | MaskKind | undefined> {
   await using source = await file.open()
   if (!(await isDicom(source))) return undefined
   const dataSet = await readDataSet(source)
   try {
-    return maskClasses[text(dataSet, 'x00080016')] ?? parseInstance(dataSet, file, source.size)
+    return maskKind(dataSet) ?? parseInstance(dataSet, file, source.size)
   } catch (cause) {
     throw damaged(file.name, cause)
   }
@@ -97,11 +92,10 @@ async function inspect(file: DicomFile): Promise<DicomInstance | string | undefi
 /** Reads the pixels of a located series into one volume. */
 export async function readSeries({ header, stack }: LocatedSeries): Promise<Volume> {
   const { frames } = stack
-  const [columns, rows] = header.shape
-  const pixels = columns * rows
-  const volume = isCompressed(frames[0]!.instance)
-    ? await readCompressed(header, frames, pixels)
-    : await readPlain(header, frames, pixels)
+  const stored = isCompressed(frames[0]!.instance)
+    ? await readCompressed(header, frames)
+    : await readPlain(header, frames)
+  const volume = scaled(header, frames, stored)
   return stack.accepted.includes('gap') ? resampleGaps(volume, stack) : volume
 }
 
@@ -121,16 +115,14 @@ function headerOf(stack: SliceStack, path: string, accepted: AcceptableDicomIssu
   const { frames, affine } = stack
   const { instance, slope, intercept } = frames[0]!
   const { rows, columns } = instance
-  const littleEndian = isLittleEndian(instance)
-  const compressed = isCompressed(instance)
-  const dtype: StoredDtype = compressed ? 'float32' : pixelDtype(instance)
+  const dtype = pixelDtype(instance)
   const mixed = accepted.includes('mixed-rescale')
   const shape: VolumeHeader['shape'] = [columns, rows, frames.length]
   const source: DicomSource = {
     path,
     format: 'dicom',
-    storedDtype: compressed ? `${instance.signed ? '' : 'u'}int${instance.bitsAllocated}` : dtype,
-    bigEndian: !littleEndian,
+    storedDtype: dtype,
+    bigEndian: !isLittleEndian(instance),
     storedShape: [...shape],
     zooms: [instance.frames[0]!.spacingMm![1], instance.frames[0]!.spacingMm![0], instance.sliceStepMm ?? Number.NaN],
     slope: mixed ? 1 : slope,
@@ -161,30 +153,44 @@ function headerOf(stack: SliceStack, path: string, accepted: AcceptableDicomIssu
 }
 
 /** Bytes go straight from the files into the memory of the volume. */
-async function readPlain(header: DicomHeader, frames: readonly DicomFrame[], pixels: number): Promise<Volume> {
-  const sliceBytes = pixels * storedDtypeBytes[header.layout.dtype]
+async function readPlain(header: DicomHeader, frames: readonly DicomFrame[]): Promise<IntegerArray> {
+  const sliceBytes = header.shape[0] * header.shape[1] * storedDtypeBytes[header.layout.dtype]
   for (const frame of frames) checkFrame(frame, sliceBytes)
-  const stored = allocateVoxels(header.layout.dtype as VoxelType, pixels * frames.length) as IntegerArray
+  const stored = allocateStored(header)
   const bytes = new Uint8Array(stored.buffer)
   for (const [n, frame] of frames.entries()) {
     await readFrame(frame, bytes.subarray(n * sliceBytes, (n + 1) * sliceBytes))
   }
   if (!isLittleEndian(frames[0]!.instance)) swapBytes(bytes, stored.BYTES_PER_ELEMENT)
+  const pixels = stored.length / frames.length
   for (const [n, { instance }] of frames.entries()) alignBits(stored.subarray(n * pixels, (n + 1) * pixels), instance)
-  const volume = decodeVolume(header, 0, bytes)
+  return stored
+}
+
+/** The decoder gives values whose bits are in their places. */
+async function readCompressed(header: DicomHeader, frames: readonly DicomFrame[]): Promise<IntegerArray> {
+  let stored: IntegerArray | undefined
+  let at = 0
+  for await (const values of decompress(frames)) {
+    // Not before: a small file may say that it holds a huge image.
+    stored ??= allocateStored(header)
+    stored.set(values, at)
+    at += values.length
+  }
+  return stored!
+}
+
+function allocateStored({ layout, shape }: DicomHeader): IntegerArray {
+  return allocateVoxels(layout.dtype as VoxelType, shape[0] * shape[1] * shape[2]) as IntegerArray
+}
+
+function scaled(header: DicomHeader, frames: readonly DicomFrame[], stored: IntegerArray): Volume {
+  const volume = decodeVolume(header, 0, new Uint8Array(stored.buffer))
   if (!header.source.accepted.includes('mixed-rescale')) return volume
   const data = allocateVoxels('float32', stored.length)
+  const pixels = stored.length / frames.length
   for (const [n, { slope, intercept }] of frames.entries()) {
     for (let at = n * pixels; at < (n + 1) * pixels; at++) data[at] = stored[at]! * slope + intercept
   }
   return { ...volume, data }
-}
-
-/** The decoder has rescaled the values already. Whole numbers that fit become int16, the type of CT. */
-async function readCompressed(header: DicomHeader, frames: readonly DicomFrame[], pixels: number): Promise<Volume> {
-  const data = allocateVoxels('float32', pixels * frames.length) as Float32Array
-  for (const [n, frame] of frames.entries()) data.set(await decompress(frame.instance), n * pixels)
-  const whole = data.every((value) => value === (value << 16) >> 16)
-  const { shape, affine, layout, source } = header
-  return { data: whole ? Int16Array.from(data) : data, shape, strides: layout.strides, offset: 0, affine, source }
 }

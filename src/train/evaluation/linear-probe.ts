@@ -21,6 +21,7 @@ import { meanDefined } from '../metrics/findings.js'
 import { cosine } from '../schedules.js'
 import { SGD } from '../sgd.js'
 import { type ProbePooling, poolTokens, queryCounts } from './probe-poolings.js'
+import { withTokenCache } from './token-cache.js'
 
 /** Frozen tokens of studies, read when they are needed, and their labels. */
 export interface ProbeData {
@@ -45,6 +46,8 @@ export interface ProbeOptions {
   readonly batchSize?: number | undefined
   /** Steps between two looks at the validation data. Default: a tenth of all. */
   readonly validateEvery?: number | undefined
+  /** Host memory for tokens, where queries are learned and so all tokens are needed again and again. Default 4 GiB. */
+  readonly cacheBytes?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -83,14 +86,14 @@ export async function trainProbe(
   data: { readonly train: ProbeData; readonly validation: ProbeData },
   options: ProbeOptions,
 ): Promise<Probe> {
-  const { learningRates = [1e-1, 3e-2, 1e-2, 3e-3], steps = 12_500 } = options
+  const { learningRates = [1e-1, 3e-2, 1e-2, 3e-3], steps = 12_500, cacheBytes = 2 ** 32 } = options
   if (learningRates.length === 0 || steps < 1)
     throw new ValueError('trainProbe: there are no learning rates or no steps')
   const { pooling } = options
-  const [train, validation] = [
-    await frozen(device, data.train, pooling),
-    await frozen(device, data.validation, pooling),
-  ]
+  const [train, validation] =
+    queryCounts[pooling] > 0
+      ? (withTokenCache([data.train, data.validation], cacheBytes) as [ProbeData, ProbeData])
+      : [await pooledOnce(device, data.train, pooling), await pooledOnce(device, data.validation, pooling)]
   let best: Probe | undefined
   for (const learningRate of learningRates) {
     for await (const probe of candidates(device, train, validation, { ...options, steps }, learningRate)) {
@@ -235,8 +238,7 @@ function columnsOf({ findings, labels, studies }: ProbeData, logits: Float32Arra
 }
 
 /** Where nothing of the pooling is learned, each study is pooled once and then has a single token. */
-async function frozen(device: Device, data: ProbeData, pooling: ProbePooling): Promise<ProbeData> {
-  if (queryCounts[pooling] > 0) return data
+async function pooledOnce(device: Device, data: ProbeData, pooling: ProbePooling): Promise<ProbeData> {
   const features = data.shape[1]
   const pooled = new Float32Array(data.studies * features)
   for (let study = 0; study < data.studies; study++) {

@@ -90,6 +90,37 @@ describe('trainProbe', () => {
     expect((await evaluateProbe(device, probe, studies(30, 3))).auroc).toBeGreaterThan(0.8)
   })
 
+  it('reads tokens once as far as memory is given, with the same result', async () => {
+    const device = await testDevice()
+    const source = { train: studies(12, 1), validation: studies(6, 2) }
+    const train = async (cacheBytes: number) => {
+      const reads = new Map<string, number>()
+      const counted = (name: string, data: ProbeData): ProbeData => ({
+        ...data,
+        tokens: (study) => {
+          reads.set(`${name} ${study}`, (reads.get(`${name} ${study}`) ?? 0) + 1)
+          return data.tokens(study)
+        },
+      })
+      const data = { train: counted('train', source.train), validation: counted('validation', source.validation) }
+      const options = {
+        pooling: 'learned-query',
+        seed: 5,
+        steps: 12,
+        batchSize: 8,
+        learningRates: [0.1, 0.01],
+      } as const
+      return { probe: await trainProbe(device, data, { ...options, cacheBytes }), reads: [...reads.values()] }
+    }
+    const studyBytes = tokens * features * 4
+    const [all, five, none] = [await train(18 * studyBytes), await train(5 * studyBytes), await train(0)]
+    expect(all.reads).toEqual(Array(18).fill(1))
+    expect(five.reads.filter((times) => times === 1)).toHaveLength(5)
+    expect(none.reads.every((times) => times > 1)).toBe(true)
+    expect(five.probe).toEqual(all.probe)
+    expect(none.probe).toEqual(all.probe)
+  })
+
   it('stops when told to, and refuses nothing to try', async () => {
     const device = await testDevice()
     const data = { train: studies(8, 1), validation: studies(8, 2) }
