@@ -13,12 +13,17 @@ export interface Paint {
   readonly within?: readonly number[]
 }
 
+/** Thinner things are lost in any scan's noise; on coarse grids they would be most of the work. */
+const LEAST_VISIBLE_PART = 0.12
+
 /** Puts solids into a volume, one over the other, mixing voxels that they fill partly. */
 export class Painter {
   readonly hu: Float32Array
   readonly labels: Uint8Array
   readonly #allowed = new Uint8Array(256)
   readonly #rampMm: number
+  /** How far outside its box a solid can touch voxels. */
+  readonly #reachMm: readonly number[]
 
   /**
    * @param axesMm scanner coordinates of the voxel centres along each axis
@@ -35,6 +40,7 @@ export class Painter {
     this.hu = new Float32Array(count)
     this.labels = new Uint8Array(count)
     this.#rampMm = voxelMm * softness
+    this.#reachMm = bendReachMm(pose).map((mm) => mm + this.#rampMm)
   }
 
   paint(solid: Solid, { hu, label, within }: Paint): void {
@@ -42,6 +48,7 @@ export class Painter {
     const { x: xs, y: ys, z: zs } = coordinates
     const ranges = this.#ranges(solid)
     const part = solid.visiblePart?.(this.voxelMm) ?? 1
+    if (part < LEAST_VISIBLE_PART) return
     const ramp = 1 / this.#rampMm
     const allowed = within === undefined ? undefined : this.#allowed.fill(0)
     for (const value of within ?? []) allowed![value] = 1
@@ -51,7 +58,9 @@ export class Painter {
         const row = (k * height + j) * width
         for (let index = row + ranges[0]![0]; index <= row + ranges[0]![1]; index++) {
           if (allowed !== undefined && allowed[labels[index]!] === 0) continue
-          const [x, y, z] = [xs[index]!, ys[index]!, zs[index]!]
+          const x = xs[index]!
+          const y = ys[index]!
+          const z = zs[index]!
           const distance = solid.distanceMm(x, y, z)
           const filled = 0.5 - distance * ramp
           if (filled <= 0) continue
@@ -68,9 +77,9 @@ export class Painter {
     const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((n) =>
       toScanner(this.pose, [0, 1, 2].map((axis) => (n & (1 << axis) ? high : low)[axis]!) as Triple),
     )
-    const reach = bendReachMm(this.pose) + this.#rampMm
     return this.axesMm.map((places, axis) => {
       const along = corners.map((corner) => corner[axis]!)
+      const reach = this.#reachMm[axis]!
       const [from, to] = [Math.min(...along) - reach, Math.max(...along) + reach]
       // The axes of the grid run either way.
       const step = places.length > 1 ? places[1]! - places[0]! : 1

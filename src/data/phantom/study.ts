@@ -40,6 +40,8 @@ export interface PhantomStudyOptions extends PhantomCaseOptions {
 export interface PhantomCase {
   readonly seed: number
   readonly phase: ContrastPhase
+  /** Whether a central venous catheter is in place, which is no finding. */
+  readonly catheter: boolean
   readonly findings: readonly PhantomStudyFinding[]
   /** 1 or 0 for every finding there is. */
   readonly labels: Readonly<Record<PhantomFindingName, 0 | 1>>
@@ -90,9 +92,11 @@ function draw(seed: number, { difficulty = 0.3, present = {} }: PhantomCaseOptio
 function caseOf(seed: number, { patient, findings }: Drawn): PhantomCase {
   const names = new Set(findings.map(({ name }) => name))
   const labels = Object.fromEntries(phantomFindings.map((name) => [name, names.has(name) ? 1 : 0]))
-  const report = writeReport(seed, findings, { phase: patient.phase, catheter: randomDistractors(seed).catheter })
+  const { phase } = patient
+  const { catheter } = randomDistractors(seed)
+  const report = writeReport(seed, findings, { phase, catheter })
   return {
-    ...{ seed, phase: patient.phase, findings, labels: labels as PhantomCase['labels'], report },
+    ...{ seed, phase, catheter, findings, labels: labels as PhantomCase['labels'], report },
     decomposition: decomposeReport(report),
     captions: phantomCaptions(report),
   }
