@@ -64,6 +64,18 @@ const extentMm: Readonly<Triple> = [384, 288, 384]
 /** Where the middle of the grid lies, from between the hila. */
 const gridCentreMm: Readonly<Triple> = [0, 0, -45]
 
+/** The grid that options ask for. Throws a DataError for one that cannot be. */
+export function phantomGrid({ shape = [96, 72, 96], spacingMm }: Pick<PhantomStudyOptions, 'shape' | 'spacingMm'>): {
+  readonly shape: Readonly<Triple>
+  readonly spacingMm: Readonly<Triple>
+} {
+  const spacing = spacingMm ?? (extentMm.map((mm, axis) => mm / shape[axis]!) as Triple)
+  if (shape.some((size) => !(Number.isSafeInteger(size) && size > 0)) || spacing.some((mm) => !(mm > 0 && mm < 1e3))) {
+    throw new DataError(`a grid of ${shape.join(' x ')} voxels of ${spacing.join(' x ')} mm is not possible`)
+  }
+  return { shape, spacingMm: spacing }
+}
+
 interface Drawn {
   readonly pose: Pose
   readonly patient: Patient
@@ -119,8 +131,8 @@ export function phantomCase(seed: number, options: PhantomCaseOptions = {}): Pha
  * Throws a DataError for a seed that is not a whole number from 0 to 2^53 - 1 and for options that cannot be met.
  */
 export function phantomStudy(seed: number, options: PhantomStudyOptions = {}): PhantomStudy {
-  const { shape = [96, 72, 96], noise = 1 } = options
-  const spacing = options.spacingMm ?? (extentMm.map((mm, axis) => mm / shape[axis]!) as Triple)
+  const { noise = 1 } = options
+  const { shape, spacingMm: spacing } = phantomGrid(options)
   if (!(noise >= 0 && Number.isFinite(noise))) throw new DataError(`noise of ${noise} is not possible`)
   const drawn = draw(seed, options)
   const axesMm = ([0, 1, 2] as const).map((axis) => {
