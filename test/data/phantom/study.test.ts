@@ -145,7 +145,8 @@ describe('findings', () => {
       }
       expect(tally.changed, `seed ${normal.seed}`).toBeGreaterThan(0)
       expect(tally.elsewhere, `seed ${normal.seed}`).toBe(0)
-      expect(tally.beside, `seed ${normal.seed}`).toBeLessThanOrEqual(3)
+      // Edges of what another organ covers count as beside.
+      expect(tally.beside, `seed ${normal.seed}`).toBeLessThanOrEqual(Math.max(3, 0.03 * tally.changed))
       expect(ill.findings.map((finding) => finding.name)).toEqual([name])
     }
   })
