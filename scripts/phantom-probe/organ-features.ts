@@ -76,10 +76,9 @@ export function organFeatures(study: PhantomStudy): Record<string, number[]> {
         values.filter((value) => value >= low && value < high).length / Math.max(1, values.length)
       const shares = [share(-2000, -925), share(-700, -100), share(-100, 80), share(300, 4000)]
       const size = [values.length, values.length / Math.max(1, lung)]
-      return [
-        name,
-        [...size, ...own, ...shares, middle - spleen, own[0]! - middle, own[10]! - middle, own[10]! - blood],
-      ]
+      const differences = [middle - spleen, own[0]! - middle, own[10]! - middle, own[10]! - blood]
+      const shape = name === 'Lung nodule' ? roundness(study) : []
+      return [name, [...size, ...own, ...shares, ...differences, ...shape]]
     }),
   )
 }
