@@ -1,7 +1,6 @@
 /** `voxgrad phantom`: made-up CT scans with reports, labels and masks, laid out as known data sets. */
 import { Command, Option } from 'commander'
 import {
-  DataError,
   type PhantomLayoutName,
   type PhantomSplit,
   phantomLayouts,
@@ -10,16 +9,17 @@ import {
   writePhantoms,
 } from '../data/index.js'
 import { Progress } from './progress.js'
+import { numberBetween, numberList, wholeNumber } from './read-options.js'
 
 interface PhantomArguments {
   readonly layout: PhantomLayoutName
   readonly split: PhantomSplit
   readonly out: string
-  readonly count: string
-  readonly seed: string
-  readonly shape?: string
-  readonly spacing?: string
-  readonly difficulty?: string
+  readonly count: number
+  readonly seed: number
+  readonly shape?: Triple
+  readonly spacing?: Triple
+  readonly difficulty?: number
 }
 
 export function phantomCommand(): Command {
@@ -34,11 +34,15 @@ export function phantomCommand(): Command {
         .default('train'),
     )
     .requiredOption('--out <folder>', 'where they go; may hold other splits of the same layout')
-    .option('--count <number>', 'how many', '10')
-    .option('--seed <number>', 'the first phantom of the split, from 0', '0')
-    .option('--shape <x,y,z>', 'voxels, such as 96,72,96 (the default)')
-    .option('--spacing <x,y,z>', 'mm. Default: what makes it 384 x 288 x 384 mm')
-    .option('--difficulty <number>', '0 makes findings large, 1 small. Default 0.3')
+    .addOption(new Option('--count <number>', 'how many').argParser(wholeNumber).default(10))
+    .addOption(
+      new Option('--seed <number>', 'the first phantom of the split, from 0').argParser(wholeNumber).default(0),
+    )
+    .addOption(new Option('--shape <x,y,z>', 'voxels; default 96,72,96').argParser(numberList(3)))
+    .addOption(new Option('--spacing <x,y,z>', 'mm; default what makes it 384 x 288 x 384 mm').argParser(numberList(3)))
+    .addOption(
+      new Option('--difficulty <part>', '0 makes findings large, 1 small; default 0.3').argParser(numberBetween(0, 1)),
+    )
     .action(phantom)
 }
 
@@ -56,25 +60,13 @@ async function phantom({
   const started = performance.now()
   const { made, kept } = await writePhantoms({
     ...{ layout, split, folder: out },
-    count: wholeNumber(count, '--count'),
-    first: wholeNumber(seed, '--seed'),
-    ...(shape !== undefined && { shape: triple(shape, '--shape') }),
-    ...(spacing !== undefined && { spacingMm: triple(spacing, '--spacing') }),
-    ...(difficulty !== undefined && { difficulty: Number(difficulty) }),
+    count,
+    first: seed,
+    ...(shape !== undefined && { shape }),
+    ...(spacing !== undefined && { spacingMm: spacing }),
+    ...(difficulty !== undefined && { difficulty }),
     onProgress: (done, total, name) => progress.showCount(done, total, name, performance.now() - started),
   })
   progress.clear()
   console.log(`${out}: ${made} phantoms made, ${kept} were there (${layout}, ${split})`)
-}
-
-function wholeNumber(text: string, option: string): number {
-  const value = Number(text)
-  if (text.trim() !== '' && Number.isSafeInteger(value) && value >= 0) return value
-  throw new DataError(`${option} ${text} is no whole number from 0 on`)
-}
-
-function triple(text: string, option: string): Triple {
-  const numbers = text.split(/[,x]/).map(Number)
-  if (numbers.length === 3 && numbers.every((value) => value > 0 && Number.isFinite(value))) return numbers as Triple
-  throw new DataError(`${option} ${text} is not three numbers`, { remedy: 'Write them as 96,72,96' })
 }

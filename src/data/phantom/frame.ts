@@ -112,7 +112,8 @@ export function patientCoordinates(pose: Pose, axesMm: readonly [number[], numbe
       for (const { axis, tables } of bends) {
         const plane = tables[1][j]! * tables[2][k]!
         const target = out[axis]
-        for (let i = 0; i < across.length; i++) target[first + i]! += tables[0][i]! * plane
+        const table = tables[0]
+        for (let i = 0; i < table.length; i++) target[first + i]! += table[i]! * plane
       }
     }
   }
