@@ -99,8 +99,13 @@ function paintLungs(painter: Painter, seed: number, patient: Patient): void {
   const random = new RandomStream(seed, streams.vessels)
   const wide = random.uniform() < 1 / 3 ? random.uniform(1.3, 1.7) : random.uniform(0.8, 1.15)
   for (const { from, to, fromRadiusMm, toRadiusMm } of growVessels(random, 5)) {
-    // Vessels stay lung in the mask, as lung masks are drawn in practice.
-    painter.paint(stick(from, to, fromRadiusMm * wide, toRadiusMm * wide), { hu: hu.blood, within: lungLobeLabels })
+    painter.paint(stick(from, to, fromRadiusMm * wide, toRadiusMm * wide), {
+      hu: hu.blood,
+      // Vessels stay lung in the mask, as lung masks are drawn in practice.
+      within: lungLobeLabels,
+      // On coarse grids the thinnest would be most of the work, and are lost in noise.
+      leastVisiblePart: 0.12,
+    })
   }
 }
 

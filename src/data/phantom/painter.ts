@@ -10,10 +10,9 @@ export interface Paint {
   readonly label?: Varying
   /** Only where the mask has one of these. Default: everywhere. */
   readonly within?: readonly number[]
+  /** Left out when less of it can be seen on this grid. Default 0. */
+  readonly leastVisiblePart?: number
 }
-
-/** Thinner things are lost in any scan's noise; on coarse grids they would be most of the work. */
-const LEAST_VISIBLE_PART = 0.12
 
 /** Puts solids into a volume, one over the other, mixing voxels that they fill partly. */
 export class Painter {
@@ -42,13 +41,13 @@ export class Painter {
     this.#reachMm = bendReachMm(pose).map((mm) => mm + this.#rampMm)
   }
 
-  paint(solid: Solid, { hu, label, within }: Paint): void {
+  paint(solid: Solid, { hu, label, within, leastVisiblePart = 0 }: Paint): void {
     const { coordinates, labels, hu: values } = this
     const { x: xs, y: ys, z: zs } = coordinates
     const { distanceMm } = solid
-    const [across, down, up] = this.#ranges(solid)
     const part = solid.visiblePart?.(this.voxelMm) ?? 1
-    if (part < LEAST_VISIBLE_PART) return
+    if (part < leastVisiblePart) return
+    const [across, down, up] = this.#ranges(solid)
     const ramp = 1 / this.#rampMm
     const allowed = within === undefined ? undefined : this.#allowed.fill(0)
     for (const value of within ?? []) allowed![value] = 1

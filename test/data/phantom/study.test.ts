@@ -151,6 +151,18 @@ describe('findings', () => {
     }
   })
 
+  test('show on coarse grids too, small ones as well', () => {
+    const options: PhantomStudyOptions = { shape: [32, 32, 32], noise: 0, difficulty: 1 }
+    const normal = phantomStudy(8, { ...options, present: only() })
+    for (const name of phantomFindings) {
+      const ill = phantomStudy(8, { ...options, present: only(name) })
+      expect(
+        Math.max(...ill.volume.data.map((value, n) => Math.abs(value - normal.volume.data[n]!))),
+        name,
+      ).toBeGreaterThan(15)
+    }
+  })
+
   test('come with the prevalence that is stated, each by itself', () => {
     const cases = phantomSeeds('train', 1500).map((seed) => phantomCase(seed).labels)
     const rate = (name: PhantomFindingName, among = cases) =>
