@@ -88,15 +88,7 @@ export { type WriteNrrdOptions, writeNrrd } from './nrrd/write.js'
 export { readNpy, writeNpy } from './numpy/npy.js'
 export { NpzFile, openNpz, writeNpz } from './numpy/npz.js'
 export { axisCodes, reorient } from './orientation.js'
-export {
-  type EffusionOptions,
-  makeChestPhantom,
-  type NoduleOptions,
-  type Phantom,
-  type PhantomOptions,
-} from './phantom.js'
-export { type LungLobe, lungLobes, type PhantomLabel, phantomLabels } from './phantom-anatomy.js'
-export type { PhantomFinding } from './phantom-findings.js'
+export * from './phantom/index.js'
 export { UnsafePickleError } from './pickle/errors.js'
 export type { RgbImage } from './picture/canvas.js'
 export { encodePng, writePng } from './picture/png.js'

@@ -1,5 +1,5 @@
-import type { Triple } from './geometry.js'
-import type { LungLobe } from './phantom-anatomy.js'
+import type { Triple } from '../geometry.js'
+import type { LungLobe } from './chest-anatomy.js'
 
 /** What was put into a phantom beyond normal anatomy: the ground truth of its report. */
 export type PhantomFinding =

@@ -1,5 +1,7 @@
-import { DataError } from './errors.js'
-import { affineFromColumns, applyAffine, type Triple } from './geometry.js'
+import { DataError } from '../errors.js'
+import { affineFromColumns, applyAffine, type Triple } from '../geometry.js'
+import { RandomStream } from '../random.js'
+import { countVoxels, fortranOrderStrides, spacingMm, type Volume, validateVolume } from '../volume.js'
 import {
   capsuleDistance,
   type LungLobe,
@@ -12,11 +14,9 @@ import {
   type TissueName,
   tissueAt,
   tissues,
-} from './phantom-anatomy.js'
-import { describeFindings, type PhantomFinding } from './phantom-findings.js'
-import { growVessels } from './phantom-vessels.js'
-import { RandomStream } from './random.js'
-import { countVoxels, fortranOrderStrides, spacingMm, type Volume, validateVolume } from './volume.js'
+} from './chest-anatomy.js'
+import { describeFindings, type PhantomFinding } from './chest-findings.js'
+import { growVessels } from './chest-vessels.js'
 
 export interface NoduleOptions {
   /** Default: drawn from 5 to 25 mm. */

@@ -1,5 +1,5 @@
-import type { Triple } from './geometry.js'
-import type { RandomStream } from './random.js'
+import type { Triple } from '../geometry.js'
+import type { RandomStream } from '../random.js'
 
 /**
  * A chest as closed formulas. Positions are RAS millimetres (x right, y anterior, z superior) from a point in the

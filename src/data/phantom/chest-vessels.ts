@@ -1,6 +1,6 @@
-import type { Triple } from './geometry.js'
-import { hila } from './phantom-anatomy.js'
-import type { RandomStream } from './random.js'
+import type { Triple } from '../geometry.js'
+import type { RandomStream } from '../random.js'
+import { hila } from './chest-anatomy.js'
 
 /** A piece of a blood vessel: a stick with rounded ends, in RAS mm. */
 export interface VesselSegment {
@@ -10,7 +10,7 @@ export interface VesselSegment {
   toRadiusMm: number
 }
 
-const GENERATIONS = 8
+const MOST_GENERATIONS = 8
 const TRUNK_LENGTH_MM = 34
 const TRUNK_RADIUS_MM = 5
 /** Of every generation to the one before. Daughters of a vessel are about 0.8 times as wide (Murray's law). */
@@ -31,13 +31,13 @@ const TRUNKS: readonly Triple[] = [
 /**
  * Two trees of branching vessels, one per lung. They also run outside the lungs; only what lies inside is to be drawn.
  */
-export function growVessels(random: RandomStream): VesselSegment[] {
+export function growVessels(random: RandomStream, generations = MOST_GENERATIONS): VesselSegment[] {
   const segments: VesselSegment[] = []
   const grow = (from: Triple, direction: Triple, lengthMm: number, radiusMm: number, generation: number) => {
     const to = from.map((mm, axis) => mm + direction[axis]! * lengthMm) as Triple
     const endRadiusMm = radiusMm * RADIUS_RATIO
     segments.push({ from, to, fromRadiusMm: radiusMm, toRadiusMm: endRadiusMm })
-    if (generation === GENERATIONS) return
+    if (generation === generations) return
     const side = unitVector([random.uniform(-1, 1), random.uniform(-1, 1), random.uniform(-1, 1)])
     for (const sign of [1, -1]) {
       const spread = sign * random.uniform(0.35, 0.75)
@@ -53,6 +53,6 @@ export function growVessels(random: RandomStream): VesselSegment[] {
 
 function unitVector(vector: Triple): Triple {
   // The offset keeps a zero vector from becoming NaN.
-  const length = Math.hypot(...vector) + 1e-9
+  const length = Math.sqrt(vector[0] ** 2 + vector[1] ** 2 + vector[2] ** 2) + 1e-9
   return vector.map((value) => value / length) as Triple
 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { DataError } from '../../src/data/errors.js'
-import { applyAffine, type Triple } from '../../src/data/geometry.js'
-import { axisCodes } from '../../src/data/orientation.js'
-import { makeChestPhantom, type Phantom, type PhantomOptions } from '../../src/data/phantom.js'
-import { type PhantomLabel, phantomLabels } from '../../src/data/phantom-anatomy.js'
-import { validateVolume, voxelAt } from '../../src/data/volume.js'
-import { sameBytes } from './helpers.js'
+import { DataError } from '../../../src/data/errors.js'
+import { applyAffine, type Triple } from '../../../src/data/geometry.js'
+import { axisCodes } from '../../../src/data/orientation.js'
+import { makeChestPhantom, type Phantom, type PhantomOptions } from '../../../src/data/phantom/chest.js'
+import { type PhantomLabel, phantomLabels } from '../../../src/data/phantom/chest-anatomy.js'
+import { validateVolume, voxelAt } from '../../../src/data/volume.js'
+import { sameBytes } from '../helpers.js'
 
 const coarse: PhantomOptions = { seed: 1, shape: [96, 80, 80], spacingMm: [4, 4, 4] }
 
