@@ -70,6 +70,8 @@ export {
   type ParameterGroups,
   type ParameterState,
 } from './optimizer.js'
+export { type Collective, soloCollective } from './parallel/collective.js'
+export { type BuildContext, type Recipe, recipeRegistry } from './recipe.js'
 export {
   type CosineOptions,
   cosine,
@@ -82,3 +84,13 @@ export {
   warmupPoly,
 } from './schedules.js'
 export { SGD, type SgdOptions } from './sgd.js'
+export type {
+  ContrastiveObjective,
+  Embeddings,
+  EvaluationContext,
+  HeldOutSplit,
+  ObjectiveContext,
+  StepContext,
+  TaskLoss,
+  TrainingTask,
+} from './task.js'
