@@ -55,6 +55,7 @@ export {
   multiplyAffines,
   type Triple,
 } from './geometry.js'
+export { matchesAny } from './glob.js'
 export { type Grid, type GridChange, type GridHistory, type GridRecord, gridOf } from './history.js'
 export { type Download, type DownloadOptions, downloadFromHub, type HubProgress } from './hub/download.js'
 export { HubError, type HubProblem } from './hub/errors.js'

@@ -32,8 +32,20 @@ export class AdamW extends Optimizer {
     { parameter, weightDecay, steps, slots }: OptimizedParameter,
     gradient: Tensor,
     lr: number,
+    gradientScale: number,
   ) {
     const { betas, eps } = this
-    adamwStep({ parameter, gradient, first: slots.m!, second: slots.v!, lr, betas, eps, weightDecay, step: steps })
+    adamwStep({
+      parameter,
+      gradient,
+      first: slots.m!,
+      second: slots.v!,
+      lr,
+      betas,
+      eps,
+      weightDecay,
+      step: steps,
+      gradientScale,
+    })
   }
 }

@@ -18,6 +18,7 @@ export {
   velvetViewSteps,
 } from './augment/index.js'
 export { clipGradNorm } from './clip.js'
+export * from './config/index.js'
 export { Ema } from './ema.js'
 export * from './evaluation/index.js'
 export {
@@ -94,3 +95,4 @@ export type {
   TaskLoss,
   TrainingTask,
 } from './task.js'
+export * from './trainer/index.js'

@@ -60,18 +60,21 @@ export abstract class Optimizer {
     return this.entries.map(({ parameter }) => parameter)
   }
 
-  /** Updates, in place, every parameter that has a gradient. */
-  step(): void {
+  /**
+   * Updates, in place, every parameter that has a gradient, which counts `gradientScale` times: what clipping and loss
+   * scaling ask for. Default 1.
+   */
+  step(gradientScale = 1): void {
     for (const entry of this.entries) {
       const gradient = entry.parameter.grad
       if (!gradient) continue
       if (entry.steps === 0) entry.slots = this.#newSlots(entry.parameter)
       entry.steps++
-      this.update(entry, gradient, this.#lr * entry.lrScale)
+      this.update(entry, gradient, this.#lr * entry.lrScale, gradientScale)
     }
   }
 
-  protected abstract update(entry: OptimizedParameter, gradient: Tensor, lr: number): void
+  protected abstract update(entry: OptimizedParameter, gradient: Tensor, lr: number, gradientScale: number): void
 
   /** Frees all gradients. */
   zeroGrad(): void {

@@ -36,9 +36,21 @@ export class SGD extends Optimizer {
     { parameter, weightDecay, steps, slots }: OptimizedParameter,
     gradient: Tensor,
     lr: number,
+    gradientScale: number,
   ) {
     const { momentum, dampening, nesterov } = this
     const isFirst = steps === 1
-    sgdStep({ parameter, gradient, buffer: slots.buffer, lr, momentum, dampening, nesterov, weightDecay, isFirst })
+    sgdStep({
+      parameter,
+      gradient,
+      buffer: slots.buffer,
+      lr,
+      momentum,
+      dampening,
+      nesterov,
+      weightDecay,
+      isFirst,
+      gradientScale,
+    })
   }
 }

@@ -26,6 +26,8 @@ export interface LoaderOptions<Item> {
   readonly onError?: 'throw' | 'skip'
   /** Keep the workers after an iteration, for further epochs; then `close` the loader. Default false. */
   readonly keepWorkers?: boolean
+  /** Loads this process's part of every batch of `size * batchSize` items. Default: all of them. */
+  readonly shard?: { readonly rank: number; readonly size: number }
   readonly signal?: AbortSignal
 }
 
@@ -84,27 +86,31 @@ export class Loader<Item, Value> implements AsyncIterable<LoaderBatch<Value>> {
       dropLast = false,
       onError = 'throw',
       keepWorkers = false,
+      shard = { rank: 0, size: 1 },
     } = options
     checkCount('batchSize', batchSize, 1)
     checkCount('workers', workers, 0)
     checkCount('prefetch', prefetch, 0)
     checkCount('seed', seed, 0)
+    checkShard(shard, dropLast)
     this.#options = {
       ...{ items, task, batchSize, signal, nameOf, workers, prefetch, seed, shuffle, dropLast, onError, keepWorkers },
+      shard,
     }
   }
 
   /** Batches of one pass. */
   get batches(): number {
-    const { items, batchSize, dropLast } = this.#options
-    return dropLast ? Math.floor(items.length / batchSize) : Math.ceil(items.length / batchSize)
+    const { items, batchSize, dropLast, shard } = this.#options
+    const batches = items.length / (batchSize * shard.size)
+    return dropLast ? Math.floor(batches) : Math.ceil(batches)
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<LoaderBatch<Value>, void> {
     return this.epoch(0)
   }
 
-  /** The positions of the items in the order of an epoch. */
+  /** The positions of the items in the order of an epoch, those of all shards. */
   order(epoch: number): number[] {
     const { items, seed, shuffle } = this.#options
     checkCount('epoch', epoch, 0)
@@ -120,32 +126,35 @@ export class Loader<Item, Value> implements AsyncIterable<LoaderBatch<Value>> {
   }
 
   /**
-   * One pass. Throws a LoaderError for an item that fails (with `onError: 'throw'`), the signal's reason when it aborts, and
-   * a DataError while another pass of the same loader is under way.
+   * One pass, or the rest of one from a batch on: the items before it are not loaded. Throws a LoaderError for an item that
+   * fails (with `onError: 'throw'`), the signal's reason when it aborts, and a DataError while another pass of the same
+   * loader is under way.
    */
-  async *epoch(epoch: number): AsyncGenerator<LoaderBatch<Value>, void> {
+  async *epoch(epoch: number, firstBatch = 0): AsyncGenerator<LoaderBatch<Value>, void> {
     if (this.#running)
       throw new DataError('the loader is already being iterated', { remedy: 'Make one loader per loop' })
     const { items, batchSize, prefetch, seed, signal, keepWorkers } = this.#options
     signal?.throwIfAborted()
-    const order = this.order(epoch).slice(0, this.batches * batchSize)
+    checkCount('firstBatch', firstBatch, 0)
+    const order = this.#ownOrder(epoch).slice(firstBatch * batchSize)
+    const batches = this.batches - firstBatch
     this.#running = true
     const runner = this.#start()
     const abort = abortion(signal)
     try {
       const pending: Promise<Outcome>[] = []
-      for (let number = 0; number < this.batches; number++) {
-        const until = Math.min(order.length, (number + 1 + prefetch) * batchSize)
+      for (let n = 0; n < batches; n++) {
+        const until = Math.min(order.length, (n + 1 + prefetch) * batchSize)
         while (pending.length < until) {
           const index = order[pending.length]!
           pending.push(runner.run({ item: items[index], index, epoch, seed }))
         }
-        const first = number * batchSize
+        const first = n * batchSize
         const own = pending.slice(first, first + batchSize)
         const outcomes = await Promise.race([Promise.all(own), abort.promise])
         // What has been handed over must not be kept alive by this list.
         pending.fill(handedOver, first, first + own.length)
-        yield this.#batch(number, order.slice(first, first + batchSize), outcomes)
+        yield this.#batch(firstBatch + n, order.slice(first, first + batchSize), outcomes)
       }
     } finally {
       abort.stop()
@@ -153,6 +162,16 @@ export class Loader<Item, Value> implements AsyncIterable<LoaderBatch<Value>> {
       if (!keepWorkers) await this.close()
       this.#running = false
     }
+  }
+
+  /** The positions of this shard's items in whole batches, and in the last one where that is not dropped. */
+  #ownOrder(epoch: number): number[] {
+    const { batchSize, shard } = this.#options
+    const all = batchSize * shard.size
+    const begin = shard.rank * batchSize
+    return this.order(epoch)
+      .slice(0, this.batches * all)
+      .filter((_, n) => n % all >= begin && n % all < begin + batchSize)
   }
 
   /** Ends the workers. The loader can be used again; it then starts new ones. */
@@ -206,4 +225,15 @@ function abortion(signal: AbortSignal | undefined): { promise: Promise<never>; s
 function checkCount(name: string, value: number, least: number): void {
   if (Number.isSafeInteger(value) && value >= least) return
   throw new DataError(`${name} ${value} is not a whole number from ${least} on`)
+}
+
+function checkShard({ rank, size }: { readonly rank: number; readonly size: number }, dropLast: boolean): void {
+  checkCount('shard.size', size, 1)
+  checkCount('shard.rank', rank, 0)
+  if (rank >= size) throw new DataError(`shard ${rank} of ${size} does not exist`)
+  if (size > 1 && !dropLast) {
+    throw new DataError('shards need dropLast', {
+      remedy: 'A last batch that is not full would leave shards without items',
+    })
+  }
 }

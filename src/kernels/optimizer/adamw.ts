@@ -7,6 +7,8 @@ export interface AdamWStep {
   /** Updated in place, as are the moments; all f32 of one shape. */
   readonly parameter: Tensor
   readonly gradient: Tensor
+  /** Multiplies the gradient; default 1. */
+  readonly gradientScale?: number | undefined
   /** Running mean of gradients, zeros before the first step. */
   readonly first: Tensor
   /** Running mean of squared gradients, zeros before the first step. */
@@ -27,6 +29,7 @@ interface AdamWProblem {
   readonly rate: number
   readonly correction: number
   readonly eps: number
+  readonly gradientScale: number
 }
 
 const adamwKernel = defineKernel<AdamWProblem>({
@@ -35,7 +38,7 @@ const adamwKernel = defineKernel<AdamWProblem>({
     {
       name: 'portable',
       wgsl: adamwWgsl,
-      parameters: (writer, { count, decay, beta1, beta2, rate, correction, eps }) =>
+      parameters: (writer, { count, decay, beta1, beta2, rate, correction, eps, gradientScale }) =>
         void writer
           .u32(vectorsOf(count))
           .f32(decay)
@@ -44,7 +47,8 @@ const adamwKernel = defineKernel<AdamWProblem>({
           .f32(1 - beta2)
           .f32(rate)
           .f32(correction)
-          .f32(eps),
+          .f32(eps)
+          .f32(gradientScale),
       workgroups: vectorGroups,
     },
   ],
@@ -52,7 +56,7 @@ const adamwKernel = defineKernel<AdamWProblem>({
 
 /** One AdamW step of one parameter, in place: decoupled weight decay first, then PyTorch's update. */
 export function adamwStep(options: AdamWStep): void {
-  const { parameter, gradient, first, second, lr, betas, eps, weightDecay, step } = options
+  const { parameter, gradient, first, second, lr, betas, eps, weightDecay, step, gradientScale = 1 } = options
   const [beta1, beta2] = betas
   updateInPlace({
     name: 'adamw',
@@ -64,9 +68,10 @@ export function adamwStep(options: AdamWStep): void {
       rate: lr / (1 - beta1 ** step),
       correction: 1 / Math.sqrt(1 - beta2 ** step),
       eps,
+      gradientScale,
     },
     read: [gradient],
     written: [parameter, first, second],
-    flops: 14,
+    flops: 15,
   })
 }

@@ -1,5 +1,5 @@
 // AdamW (Loshchilov, Hutter: "Decoupled weight decay regularization", 2019) in one pass, in place:
-//   p *= decay;  m += (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2
+//   g *= gradientScale;  p *= decay;  m += (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2
 //   p -= rate m / (sqrt(v) correction + epsilon)
 //
 // The host puts the step's numbers together in float64: decay = 1 - lr weightDecay, rate = lr / (1 - beta1^t),
@@ -15,6 +15,7 @@ struct Params {
   rate: f32,
   correction: f32,
   epsilon: f32,
+  gradientScale: f32,
 }
 
 @group(0) @binding(0) var<storage, read> gradient: array<vec4<f32>>;
@@ -33,7 +34,7 @@ fn main(
   if (i >= params.count) {
     return;
   }
-  let g = gradient[i];
+  let g = params.gradientScale * gradient[i];
   let m = first[i] + params.blend1 * (g - first[i]);
   let v = params.beta2 * second[i] + params.blend2 * g * g;
   first[i] = m;

@@ -7,6 +7,8 @@ export interface SgdStep {
   /** Updated in place; f32, as everything here. */
   readonly parameter: Tensor
   readonly gradient: Tensor
+  /** Multiplies the gradient; default 1. */
+  readonly gradientScale?: number | undefined
   /** Momentum buffer, zeros before the first step; updated in place. Needed unless the momentum is 0. */
   readonly buffer?: Tensor | undefined
   readonly lr: number
@@ -25,6 +27,7 @@ interface SgdProblem {
   readonly blend: number
   readonly nesterov: boolean
   readonly weightDecay: number
+  readonly gradientScale: number
 }
 
 /** WGSL of what is subtracted: the direction itself, or the momentum buffer's. */
@@ -46,8 +49,8 @@ const sgdKernel = defineKernel<SgdProblem>({
       wgsl: sgdWgsl,
       specialize: (problem) => ({ code: descentCode(problem) }),
       key: ({ momentum, nesterov }) => `|${momentum !== 0}|${nesterov}`,
-      parameters: (writer, { count, lr, weightDecay, momentum, blend }) =>
-        void writer.u32(vectorsOf(count)).f32(lr).f32(weightDecay).f32(momentum).f32(blend),
+      parameters: (writer, { count, lr, weightDecay, momentum, blend, gradientScale }) =>
+        void writer.u32(vectorsOf(count)).f32(lr).f32(weightDecay).f32(momentum).f32(blend).f32(gradientScale),
       workgroups: vectorGroups,
     },
   ],
@@ -55,13 +58,24 @@ const sgdKernel = defineKernel<SgdProblem>({
 
 /** One step of stochastic gradient descent of one parameter, in place, as PyTorch's SGD. */
 export function sgdStep(options: SgdStep): void {
-  const { parameter, gradient, buffer, lr, momentum, dampening, nesterov, weightDecay, isFirst } = options
+  const {
+    parameter,
+    gradient,
+    buffer,
+    lr,
+    momentum,
+    dampening,
+    nesterov,
+    weightDecay,
+    isFirst,
+    gradientScale = 1,
+  } = options
   updateInPlace({
     name: 'sgd',
     kernel: sgdKernel,
-    problem: { lr, momentum, nesterov, weightDecay, blend: isFirst ? 1 : 1 - dampening },
+    problem: { lr, momentum, nesterov, weightDecay, blend: isFirst ? 1 : 1 - dampening, gradientScale },
     read: [gradient],
     written: momentum === 0 ? [parameter] : [parameter, buffer!],
-    flops: 6,
+    flops: 7,
   })
 }

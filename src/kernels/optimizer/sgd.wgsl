@@ -1,5 +1,5 @@
 // Stochastic gradient descent, in place, in PyTorch's convention:
-//   d = g + weightDecay p;  b = momentum b + blend d;  p -= lr (nesterov ? d + momentum b : b)
+//   d = gradientScale g + weightDecay p;  b = momentum b + blend d;  p -= lr (nesterov ? d + momentum b : b)
 //
 // blend is 1 - dampening, and 1 at the first step, where b starts as zeros. Without momentum
 // there is no b, and p -= lr d; the header's `descent` tells the cases apart. One invocation owns four elements. The
@@ -11,6 +11,7 @@ struct Params {
   weightDecay: f32,
   momentum: f32,
   blend: f32,
+  gradientScale: f32,
 }
 
 @group(0) @binding(0) var<storage, read> gradient: array<vec4<f32>>;
@@ -28,6 +29,6 @@ fn main(
     return;
   }
   let p = parameter[i];
-  let direction = gradient[i] + params.weightDecay * p;
+  let direction = params.gradientScale * gradient[i] + params.weightDecay * p;
   parameter[i] = p - params.rate * descent(i, direction);
 }

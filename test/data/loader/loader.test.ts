@@ -81,6 +81,24 @@ describe('batches', () => {
     expect(threads(await collect(loader.epoch(3)))).toEqual(threads(first))
   })
 
+  test('a pass goes on at any batch as if it had come that far', async () => {
+    const loader = make({ items: numbers(9), shuffle: true, seed: 3, workers: 0 })
+    const whole = content(await collect(loader.epoch(2)))
+    expect(content(await collect(loader.epoch(2, 3)))).toEqual(whole.slice(3))
+    expect(await collect(loader.epoch(2, 5))).toEqual([])
+  })
+
+  test('shards share every batch out', async () => {
+    const options = { items: numbers(13), shuffle: true, seed: 3, workers: 0, dropLast: true }
+    const whole = values(await collect(make({ ...options, batchSize: 4 })))
+    const shards = await Promise.all(
+      [0, 1].map(async (rank) => values(await collect(make({ ...options, batchSize: 2, shard: { rank, size: 2 } })))),
+    )
+    expect(whole.map((_, n) => shards.flatMap((batches) => batches[n]))).toEqual(whole)
+    expect(() => make({ items: [], shard: { rank: 2, size: 2 }, dropLast: true })).toThrow('shard 2 of 2')
+    expect(() => make({ items: [], shard: { rank: 1, size: 2 } })).toThrow('dropLast')
+  })
+
   test('orders are permutations', () => {
     fc.assert(
       fc.property(fc.nat({ max: 40 }), fc.nat(), fc.nat({ max: 100 }), (count, seed, epoch) => {

@@ -1,0 +1,41 @@
+/** What a trainer tells whoever watches. */
+import type { HeldOutSplit } from '../task.js'
+
+/** A step that was done. */
+export interface StepEvent {
+  /** From 1: steps done, this one included. */
+  readonly step: number
+  readonly totalSteps: number
+  readonly epoch: number
+  readonly loss: number
+  /** The recipe's own numbers. */
+  readonly metrics: Readonly<Record<string, number>>
+  readonly learningRate: number
+  /** Of all gradients together, before clipping; not finite in a step that was left out. */
+  readonly gradientNorm: number
+  /** With f16 only. */
+  readonly lossScale?: number | undefined
+  /** Whether gradients overflowed f16, so that parameters stayed as they were. */
+  readonly skipped: boolean
+  /** Of all processes; over the steps since the last event. */
+  readonly samplesPerSecond: number
+  /** Wall-clock time since training began or was resumed. */
+  readonly elapsedMs: number
+  /** Bytes of tensors on the device: now, and the most since the last event. */
+  readonly liveBytes: number
+  readonly peakBytes: number
+}
+
+export interface EvaluationEvent {
+  readonly step: number
+  readonly split: HeldOutSplit
+  readonly scores: Readonly<Record<string, number>>
+  /** Whether these weights are the best so far. */
+  readonly best: boolean
+}
+
+export interface TrainingObserver {
+  onStep?(event: StepEvent): void | Promise<void>
+  onEvaluation?(event: EvaluationEvent): void | Promise<void>
+  onCheckpoint?(event: { readonly step: number; readonly path: string }): void | Promise<void>
+}
