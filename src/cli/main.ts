@@ -9,6 +9,7 @@ import { dataCommand } from './data.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
+import { evalCommand, probeCommand } from './eval.js'
 import { evaluateCommand } from './evaluate.js'
 import { indexCommand } from './index-scans.js'
 import { infoCommand } from './info.js'
@@ -18,6 +19,7 @@ import { randomWeightsCommand } from './random-weights.js'
 import { searchCommand } from './search.js'
 import { segmentCommand } from './segment.js'
 import { similarityCommand } from './similarity.js'
+import { trainCommand } from './train.js'
 import { tuneCommand } from './tune.js'
 import { zeroShotCommand } from './zeroshot.js'
 
@@ -37,6 +39,8 @@ const program = new Command('voxgrad')
   .addCommand(mapCommand())
   .addCommand(indexCommand())
   .addCommand(searchCommand())
+  .addCommand(evalCommand())
+  .addCommand(probeCommand())
   .addCommand(evaluateCommand())
   .addCommand(randomWeightsCommand())
   .addCommand(segmentCommand())
@@ -44,6 +48,7 @@ const program = new Command('voxgrad')
   .addCommand(infoCommand())
   .addCommand(plotCommand())
   .addCommand(dataCommand())
+  .addCommand(trainCommand())
   .addCommand(demoCommand())
   .addCommand(tuneCommand())
   .addHelpText(

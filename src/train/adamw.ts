@@ -1,5 +1,5 @@
-import { type Tensor, ValueError } from '../engine/index.js'
-import { adamwStep } from '../kernels/optimizer/index.js'
+import { ValueError } from '../engine/index.js'
+import { adamwSteps } from '../kernels/optimizer/index.js'
 import { checkNumber, type OptimizedParameter, Optimizer, type ParameterGroups } from './optimizer.js'
 
 export interface AdamWOptions {
@@ -28,24 +28,13 @@ export class AdamW extends Optimizer {
     this.eps = checkNumber('AdamW', 'eps', eps)
   }
 
-  protected override update(
-    { parameter, weightDecay, steps, slots }: OptimizedParameter,
-    gradient: Tensor,
-    lr: number,
-    gradientScale: number,
-  ) {
+  protected override update(entries: readonly OptimizedParameter[], gradientScale: number): void {
     const { betas, eps } = this
-    adamwStep({
-      parameter,
-      gradient,
-      first: slots.m!,
-      second: slots.v!,
-      lr,
-      betas,
-      eps,
-      weightDecay,
-      step: steps,
-      gradientScale,
-    })
+    adamwSteps(
+      entries.map(({ parameter, weightDecay, lrScale, steps, slots }) => ({
+        ...{ parameter, gradient: parameter.grad!, first: slots.m!, second: slots.v! },
+        ...{ lr: this.lr * lrScale, betas, eps, weightDecay, step: steps, gradientScale },
+      })),
+    )
   }
 }

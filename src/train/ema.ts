@@ -1,5 +1,5 @@
 import { keep, type Tensor, ValueError, zeros } from '../engine/index.js'
-import { averageStep } from '../kernels/optimizer/index.js'
+import { averageSteps } from '../kernels/optimizer/index.js'
 
 /** Exponential moving averages of f32 parameters, which start as copies of them. */
 export class Ema {
@@ -13,16 +13,13 @@ export class Ema {
     if (!(decay >= 0 && decay <= 1)) throw new ValueError(`Ema: the decay must be from 0 to 1, got ${decay}`)
     this.parameters = parameters
     this.decay = decay
-    this.averages = parameters.map((parameter) => {
-      const average = keep(zeros(parameter.device, parameter.shape))
-      averageStep(average, parameter, 0)
-      return average
-    })
+    this.averages = parameters.map(({ device, shape }) => keep(zeros(device, shape)))
+    averageSteps(this.averages, parameters, 0)
   }
 
   /** `average = decay * average + (1 - decay) * parameter`: after each optimizer step. */
   update(): void {
-    for (const [i, average] of this.averages.entries()) averageStep(average, this.parameters[i]!, this.decay)
+    averageSteps(this.averages, this.parameters, this.decay)
   }
 
   dispose(): void {

@@ -65,16 +65,16 @@ export abstract class Optimizer {
    * scaling ask for. Default 1.
    */
   step(gradientScale = 1): void {
-    for (const entry of this.entries) {
-      const gradient = entry.parameter.grad
-      if (!gradient) continue
+    const due = this.entries.flatMap((entry) => (entry.parameter.grad ? [entry] : []))
+    for (const entry of due) {
       if (entry.steps === 0) entry.slots = this.#newSlots(entry.parameter)
       entry.steps++
-      this.update(entry, gradient, this.#lr * entry.lrScale, gradientScale)
     }
+    this.update(due, gradientScale)
   }
 
-  protected abstract update(entry: OptimizedParameter, gradient: Tensor, lr: number, gradientScale: number): void
+  /** Updates parameters, all of which have a gradient, their slots, and this step counted in. */
+  protected abstract update(entries: readonly OptimizedParameter[], gradientScale: number): void
 
   /** Frees all gradients. */
   zeroGrad(): void {

@@ -1,5 +1,5 @@
-import { type Tensor, ValueError } from '../engine/index.js'
-import { sgdStep } from '../kernels/optimizer/index.js'
+import { ValueError } from '../engine/index.js'
+import { sgdSteps } from '../kernels/optimizer/index.js'
 import { checkNumber, type OptimizedParameter, Optimizer, type ParameterGroups } from './optimizer.js'
 
 export interface SgdOptions {
@@ -32,25 +32,13 @@ export class SGD extends Optimizer {
     this.nesterov = nesterov
   }
 
-  protected override update(
-    { parameter, weightDecay, steps, slots }: OptimizedParameter,
-    gradient: Tensor,
-    lr: number,
-    gradientScale: number,
-  ) {
+  protected override update(entries: readonly OptimizedParameter[], gradientScale: number): void {
     const { momentum, dampening, nesterov } = this
-    const isFirst = steps === 1
-    sgdStep({
-      parameter,
-      gradient,
-      buffer: slots.buffer,
-      lr,
-      momentum,
-      dampening,
-      nesterov,
-      weightDecay,
-      isFirst,
-      gradientScale,
-    })
+    sgdSteps(
+      entries.map(({ parameter, weightDecay, lrScale, steps, slots }) => ({
+        ...{ parameter, gradient: parameter.grad!, buffer: slots.buffer, lr: this.lr * lrScale },
+        ...{ momentum, dampening, nesterov, weightDecay, isFirst: steps === 1, gradientScale },
+      })),
+    )
   }
 }

@@ -1,7 +1,6 @@
-import { defineKernel } from '../../engine/kernel.js'
 import type { Tensor } from '../../engine/tensor.js'
 import adamwWgsl from './adamw.wgsl'
-import { updateInPlace, vectorGroups, vectorsOf } from './update.js'
+import { defineBatchKernel, runBatch } from './batch.js'
 
 export interface AdamWStep {
   /** Updated in place, as are the moments; all f32 of one shape. */
@@ -21,57 +20,27 @@ export interface AdamWStep {
   readonly step: number
 }
 
-interface AdamWProblem {
-  readonly count: number
-  readonly decay: number
-  readonly beta1: number
-  readonly beta2: number
-  readonly rate: number
-  readonly correction: number
-  readonly eps: number
-  readonly gradientScale: number
-}
-
-const adamwKernel = defineKernel<AdamWProblem>({
+const adamwKernel = defineBatchKernel({
   name: 'adamw',
-  variants: [
-    {
-      name: 'portable',
-      wgsl: adamwWgsl,
-      parameters: (writer, { count, decay, beta1, beta2, rate, correction, eps, gradientScale }) =>
-        void writer
-          .u32(vectorsOf(count))
-          .f32(decay)
-          .f32(1 - beta1)
-          .f32(beta2)
-          .f32(1 - beta2)
-          .f32(rate)
-          .f32(correction)
-          .f32(eps)
-          .f32(gradientScale),
-      workgroups: vectorGroups,
-    },
-  ],
+  read: ['gradient'],
+  written: ['parameter', 'first', 'second'],
+  numbers: ['decay', 'blend1', 'beta2', 'blend2', 'rate', 'correction', 'epsilon', 'gradientScale'],
+  wgsl: adamwWgsl,
+  flops: 15,
 })
 
-/** One AdamW step of one parameter, in place: decoupled weight decay first, then PyTorch's update. */
-export function adamwStep(options: AdamWStep): void {
-  const { parameter, gradient, first, second, lr, betas, eps, weightDecay, step, gradientScale = 1 } = options
-  const [beta1, beta2] = betas
-  updateInPlace({
-    name: 'adamw',
-    kernel: adamwKernel,
-    problem: {
-      decay: 1 - lr * weightDecay,
-      beta1,
-      beta2,
-      rate: lr / (1 - beta1 ** step),
-      correction: 1 / Math.sqrt(1 - beta2 ** step),
-      eps,
-      gradientScale,
-    },
-    read: [gradient],
-    written: [parameter, first, second],
-    flops: 15,
-  })
+/** One AdamW step of some parameters, in place: decoupled weight decay first, then PyTorch's update. */
+export function adamwSteps(steps: readonly AdamWStep[]): void {
+  runBatch(
+    adamwKernel,
+    steps.map(({ parameter, gradient, first, second, lr, betas, eps, weightDecay, step, gradientScale = 1 }) => {
+      const [beta1, beta2] = betas
+      const numbers = {
+        ...{ decay: 1 - lr * weightDecay, blend1: 1 - beta1, beta2, blend2: 1 - beta2, epsilon: eps, gradientScale },
+        rate: lr / (1 - beta1 ** step),
+        correction: 1 / Math.sqrt(1 - beta2 ** step),
+      }
+      return { read: [gradient], written: [parameter, first, second], numbers }
+    }),
+  )
 }

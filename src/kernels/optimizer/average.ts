@@ -1,32 +1,21 @@
-import { defineKernel } from '../../engine/kernel.js'
 import type { Tensor } from '../../engine/tensor.js'
 import averageWgsl from './average.wgsl'
-import { updateInPlace, vectorGroups, vectorsOf } from './update.js'
+import { defineBatchKernel, runBatch } from './batch.js'
 
-const averageKernel = defineKernel<{ readonly count: number; readonly decay: number }>({
+const averageKernel = defineBatchKernel({
   name: 'average',
-  variants: [
-    {
-      name: 'portable',
-      wgsl: averageWgsl,
-      parameters: (writer, { count, decay }) =>
-        void writer
-          .u32(vectorsOf(count))
-          .f32(decay)
-          .f32(1 - decay),
-      workgroups: vectorGroups,
-    },
-  ],
+  read: ['value'],
+  written: ['average'],
+  numbers: ['decay', 'blend'],
+  wgsl: averageWgsl,
+  flops: 3,
 })
 
-/** `average = decay * average + (1 - decay) * value`, in place; both f32. */
-export function averageStep(average: Tensor, value: Tensor, decay: number): void {
-  updateInPlace({
-    name: 'average',
-    kernel: averageKernel,
-    problem: { decay },
-    read: [value],
-    written: [average],
-    flops: 3,
-  })
+/** `average = decay * average + (1 - decay) * value` for each pair, in place; all f32. */
+export function averageSteps(averages: readonly Tensor[], values: readonly Tensor[], decay: number): void {
+  const numbers = { decay, blend: 1 - decay }
+  runBatch(
+    averageKernel,
+    averages.map((average, n) => ({ read: [values[n]!], written: [average], numbers })),
+  )
 }

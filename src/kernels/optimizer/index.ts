@@ -1,4 +1,4 @@
-export { type AdamWStep, adamwStep } from './adamw.js'
-export { averageStep } from './average.js'
+export { type AdamWStep, adamwSteps } from './adamw.js'
+export { averageSteps } from './average.js'
 export { type GlobalNorm, globalNorm, scaleByFactor } from './clip.js'
-export { type SgdStep, sgdStep } from './sgd.js'
+export { type SgdStep, sgdSteps } from './sgd.js'

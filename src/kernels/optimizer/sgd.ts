@@ -1,7 +1,8 @@
-import { defineKernel } from '../../engine/kernel.js'
 import type { Tensor } from '../../engine/tensor.js'
-import sgdWgsl from './sgd.wgsl'
-import { updateInPlace, vectorGroups, vectorsOf } from './update.js'
+import { defineBatchKernel, runBatch } from './batch.js'
+import plainWgsl from './sgd.wgsl'
+import momentumWgsl from './sgd-momentum.wgsl'
+import nesterovWgsl from './sgd-nesterov.wgsl'
 
 export interface SgdStep {
   /** Updated in place; f32, as everything here. */
@@ -20,62 +21,31 @@ export interface SgdStep {
   readonly isFirst: boolean
 }
 
-interface SgdProblem {
-  readonly count: number
-  readonly lr: number
-  readonly momentum: number
-  readonly blend: number
-  readonly nesterov: boolean
-  readonly weightDecay: number
-  readonly gradientScale: number
-}
+const numbers = ['lr', 'weightDecay', 'momentum', 'blend', 'gradientScale'] as const
 
-/** WGSL of what is subtracted: the direction itself, or the momentum buffer's. */
-function descentCode({ momentum, nesterov }: SgdProblem): string {
-  if (momentum === 0) return 'fn descent(i: u32, direction: vec4<f32>) -> vec4<f32> { return direction; }'
-  return `@group(0) @binding(2) var<storage, read_write> buffer: array<vec4<f32>>;
-fn descent(i: u32, direction: vec4<f32>) -> vec4<f32> {
-  let b = params.momentum * buffer[i] + params.blend * direction;
-  buffer[i] = b;
-  return ${nesterov ? 'direction + params.momentum * b' : 'b'};
-}`
-}
-
-const sgdKernel = defineKernel<SgdProblem>({
-  name: 'sgd',
-  variants: [
-    {
-      name: 'portable',
-      wgsl: sgdWgsl,
-      specialize: (problem) => ({ code: descentCode(problem) }),
-      key: ({ momentum, nesterov }) => `|${momentum !== 0}|${nesterov}`,
-      parameters: (writer, { count, lr, weightDecay, momentum, blend, gradientScale }) =>
-        void writer.u32(vectorsOf(count)).f32(lr).f32(weightDecay).f32(momentum).f32(blend).f32(gradientScale),
-      workgroups: vectorGroups,
-    },
-  ],
+const plainKernel = defineBatchKernel({
+  ...{ name: 'sgd', read: ['gradient'], written: ['parameter'], numbers, wgsl: plainWgsl, flops: 5 },
+})
+const momentumKernel = defineBatchKernel({
+  ...{ name: 'sgd momentum', read: ['gradient'], written: ['parameter', 'buffer'], numbers, wgsl: momentumWgsl },
+  flops: 7,
+})
+const nesterovKernel = defineBatchKernel({
+  ...{ name: 'sgd nesterov', read: ['gradient'], written: ['parameter', 'buffer'], numbers, wgsl: nesterovWgsl },
+  flops: 9,
 })
 
-/** One step of stochastic gradient descent of one parameter, in place, as PyTorch's SGD. */
-export function sgdStep(options: SgdStep): void {
-  const {
-    parameter,
-    gradient,
-    buffer,
-    lr,
-    momentum,
-    dampening,
-    nesterov,
-    weightDecay,
-    isFirst,
-    gradientScale = 1,
-  } = options
-  updateInPlace({
-    name: 'sgd',
-    kernel: sgdKernel,
-    problem: { lr, momentum, nesterov, weightDecay, blend: isFirst ? 1 : 1 - dampening, gradientScale },
-    read: [gradient],
-    written: momentum === 0 ? [parameter] : [parameter, buffer!],
-    flops: 7,
-  })
+/** One step of stochastic gradient descent of some parameters of one optimizer, in place, as PyTorch's SGD. */
+export function sgdSteps(steps: readonly SgdStep[]): void {
+  const [first] = steps
+  if (!first) return
+  const kernel = first.momentum === 0 ? plainKernel : first.nesterov ? nesterovKernel : momentumKernel
+  runBatch(
+    kernel,
+    steps.map(({ parameter, gradient, buffer, lr, weightDecay, momentum, dampening, isFirst, gradientScale = 1 }) => ({
+      read: [gradient],
+      written: momentum === 0 ? [parameter] : [parameter, buffer!],
+      numbers: { lr, weightDecay, momentum, gradientScale, blend: isFirst ? 1 : 1 - dampening },
+    })),
+  )
 }

@@ -34,8 +34,13 @@ export interface EvaluationEvent {
   readonly best: boolean
 }
 
+/** Called one after the other; training waits for what they return. */
 export interface TrainingObserver {
+  /** Before the first step. `step` are done already, where a run goes on. */
+  onBegin?(event: { readonly step: number; readonly totalSteps: number }): void | Promise<void>
   onStep?(event: StepEvent): void | Promise<void>
   onEvaluation?(event: EvaluationEvent): void | Promise<void>
   onCheckpoint?(event: { readonly step: number; readonly path: string }): void | Promise<void>
+  /** At the end, also that of a run that was stopped or failed. */
+  onEnd?(): void | Promise<void>
 }

@@ -91,6 +91,7 @@ class TrainingRun {
     const stepsPerEpoch = samples.batchesPerEpoch
     const steps = settings.steps ?? settings.epochs! * stepsPerEpoch
     const rate = makeSchedule(settings.schedule, { base: settings.optimizer.lr, steps, stepsPerEpoch })
+    for (const observer of this.#observers) await observer.onBegin?.({ step: this.#step, totalSteps: steps })
     const every = (period: number | undefined) => period !== undefined && this.#step % period === 0
     while (this.#step < steps && !stop?.aborted) {
       await this.#train(rate(this.#step), steps)
@@ -106,11 +107,12 @@ class TrainingRun {
 
   async close(): Promise<void> {
     const { trained, optimizer, ema } = this.#state
-    await this.#samples?.close()
     optimizer.zeroGrad()
     optimizer.dispose()
     ema?.dispose()
     trained.dispose()
+    await this.#samples?.close()
+    for (const observer of this.#observers) await observer.onEnd?.()
   }
 
   /** Only this process writes. */

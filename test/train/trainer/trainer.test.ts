@@ -1,13 +1,21 @@
 /** The training loop on a small regression: what it learns, how it goes on, and what it refuses. */
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openSafetensors, toFloat32 } from '../../../src/data/index.js'
-import type { EvaluationEvent, StepEvent } from '../../../src/train/index.js'
+import type { Tensor } from '../../../src/engine/index.js'
+import { square, tanh } from '../../../src/kernels/elementwise/index.js'
+import { transpose } from '../../../src/kernels/layout/index.js'
+import { linear, matmul } from '../../../src/kernels/matmul/index.js'
+import { mean } from '../../../src/kernels/reduce/index.js'
+import type { Embeddings, EvaluationEvent, StepEvent, TrainingTask } from '../../../src/train/index.js'
 import { checkConfig, type TrainerOptions, train } from '../../../src/train/index.js'
 import { testDevice } from '../../support/device.js'
 import { openTask, regressionRecipe } from '../../support/regression.js'
+import { killedConfig } from './killed-config.js'
 
 const device = await testDevice()
 const root = mkdtempSync(join(tmpdir(), 'voxgrad-train-'))
@@ -71,8 +79,8 @@ describe('training', () => {
     )
     expect(steps).toHaveLength(120)
     expect(steps[3]).toMatchObject({ step: 4, epoch: 1, totalSteps: 120, skipped: false })
-    const mean = (list: readonly StepEvent[]) => list.reduce((sum, { loss }) => sum + loss, 0) / list.length
-    expect(mean(steps.slice(-6))).toBeLessThan(0.2 * mean(steps.slice(0, 6)))
+    const average = (list: readonly StepEvent[]) => list.reduce((sum, { loss }) => sum + loss, 0) / list.length
+    expect(average(steps.slice(-6))).toBeLessThan(0.2 * average(steps.slice(0, 6)))
     expect(new Set(steps.slice(10, 28).map(({ liveBytes }) => liveBytes)).size).toBe(1)
     expect(evaluations.map(({ step }) => step)).toEqual([30, 60, 90, 120])
     expect(evaluations.at(-1)!.scores.fit).toBeGreaterThan(evaluations[0]!.scores.fit!)
@@ -160,5 +168,67 @@ describe('resuming', () => {
     const again = await run({}, { folder, resume: true })
     expect(again.steps).toEqual([])
     expect(readFileSync(join(folder, 'best.safetensors')).length).toBeGreaterThan(100)
+  })
+
+  it('loses at most the save in which it was killed', async () => {
+    const folder = newFolder()
+    const child = fileURLToPath(new URL('./killed-child.ts', import.meta.url))
+    const script = fileURLToPath(new URL('../../../scripts/run.mjs', import.meta.url))
+    const signal = await new Promise((resolve) => {
+      execFile(process.execPath, [script, child, folder], (error) => resolve(error?.signal ?? error?.code))
+    })
+    expect(signal).toBe('SIGKILL')
+    expect(checkpointsOf(folder)).toEqual(['step-00000002', 'step-00000004.part'])
+    const steps: StepEvent[] = []
+    const task = openTask(device)
+    const observers = [{ onStep: (event: StepEvent) => void steps.push(event) }]
+    await train(task, { config: killedConfig, folder, resume: true, observers })
+    task.dispose()
+    const whole = await run({ clip: undefined })
+    expect(steps.map(({ step, loss }) => [step, loss])).toEqual(
+      whole.steps.slice(2).map(({ step, loss }) => [step, loss]),
+    )
+    expect(checkpointsOf(folder)).toEqual(['step-00000004', 'step-00000006'])
+  })
+})
+
+describe('gradient caching', () => {
+  /** Pulls the mean of the batch towards a point: a loss that knows all samples. */
+  const pulling = (width: number) => {
+    const task = openTask(device, { model: { width, dropout: 0 } })
+    const weight = task.parameters.get('first.weight')!
+    const embed = ({ x }: { readonly x: Tensor }) => ({ hidden: tanh(linear(x, weight.value)) })
+    const objective = ({ hidden }: Embeddings) => {
+      const similarity = matmul(hidden!, transpose(hidden!, 0, 1))
+      return { loss: mean(square(similarity)), metrics: { peak: mean(hidden!) } }
+    }
+    return {
+      ...task,
+      loss: (batch: Parameters<typeof embed>[0]) => objective(embed(batch)),
+      contrast: { embed, objective },
+    } as unknown as TrainingTask
+  }
+
+  it('gives the loss and the gradient of the whole batch from its chunks', async () => {
+    const outcome = async (settings: object) => {
+      const task = pulling(6)
+      const losses: number[] = []
+      const config = checkConfig(
+        { train: { steps: 3, batchSize: 8, optimizer: { name: 'sgd', lr: 0.5 }, ...settings } },
+        'test',
+        regressionRecipe,
+      )
+      const observers = [{ onStep: ({ loss, metrics }: StepEvent) => void losses.push(loss, metrics.peak!) }]
+      await train(task, { config, folder: newFolder(), observers })
+      task.dispose()
+      return losses
+    }
+    const whole = await outcome({})
+    for (const microBatchSize of [8, 3, 1]) {
+      const cached = await outcome({ gradientCaching: true, microBatchSize })
+      for (const [n, value] of whole.entries()) expect(cached[n]).toBeCloseTo(value, 5)
+    }
+    // Micro-batches alone are another loss.
+    expect((await outcome({ microBatchSize: 1 }))[0]).not.toBeCloseTo(whole[0]!, 3)
   })
 })

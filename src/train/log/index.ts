@@ -1,0 +1,5 @@
+export { CurvesFile, type CurvesPage, curvesPage } from './curves.js'
+export { EventFile } from './event-file.js'
+export { logTo } from './log.js'
+export { MetricsFile, type MetricsLine } from './metrics-file.js'
+export { progressLine } from './progress-line.js'
