@@ -56,7 +56,12 @@ function common(name: string, description: string): Command {
     .argument('<config>', 'a YAML file, or the name of a shipped configuration')
     .option('--checkpoint <path>', "a weights file or a run's folder; default: where the configuration trains to")
     .option('--untrained', 'the random weights that training starts from, to compare with')
-    .option('--set <key=value>', 'another value, as in data.test=100; repeatable', (one, all: string[]) => [...all, one], [])
+    .option(
+      '--set <key=value>',
+      'another value, as in data.test=100; repeatable',
+      (one, all: string[]) => [...all, one],
+      [],
+    )
     .addOption(new Option('--batch-size <number>', 'scans at a time').argParser(wholeNumber).default(8))
     .addOption(new Option('--workers <number>', 'loader threads').argParser(wholeNumber))
     .option('--out <file>', 'also write the scores there, as JSON')

@@ -21,6 +21,7 @@ export { clipGradNorm } from './clip.js'
 export * from './config/index.js'
 export { Ema } from './ema.js'
 export * from './evaluation/index.js'
+export { findWeights, loadTaskWeights } from './load-weights.js'
 export * from './log/index.js'
 export {
   auroc,
@@ -75,7 +76,6 @@ export {
 export { type Collective, soloCollective } from './parallel/collective.js'
 export { type BuildContext, type Recipe, recipeRegistry } from './recipe.js'
 export * from './recipes/index.js'
-export { findWeights, loadTaskWeights } from './load-weights.js'
 export {
   type CosineOptions,
   cosine,

@@ -24,8 +24,8 @@ import type {
 } from '../task.js'
 import { type ColipriOptions, colipriConfigOf, colipriSchema, type ObjectiveWeights } from './colipri-options.js'
 import { contrastOwnRows } from './contrast.js'
-import { openReportData } from './report-data.js'
 import type { ProbeAccess } from './probing.js'
+import { openReportData } from './report-data.js'
 import type { StudyData, StudySample } from './study-data.js'
 import { checkVocabulary, encodeReports, encodeTexts, reportSentences, sampleStream, shuffledReport } from './texts.js'
 import { rowsInBatches, rowsOf, volumeBatch } from './vectors.js'
@@ -188,7 +188,8 @@ class ColipriTask implements TrainingTask<unknown, StudySample, ColipriBatch> {
 }
 
 /** The mean of the backbone's tokens, `[N, features]`. */
-export const tokenMeans = (model: Colipri, volume: Tensor): Tensor => mean(model.image.encode(volume).tokens, { axes: 1 })
+export const tokenMeans = (model: Colipri, volume: Tensor): Tensor =>
+  mean(model.image.encode(volume).tokens, { axes: 1 })
 
 /** The sentences of a sample's report. Throws a {@link ValueError} where it has none. */
 export function sentencesOf({ study, report }: StudySample): string[] {

@@ -21,9 +21,9 @@ import {
   turnSamples,
   Velvet,
 } from '../../models/index.js'
-import { pooled } from '../../models/velvet/velvet.js'
 import { total } from '../../models/velvet/objectives.js'
 import { matchPairs, type PretrainingBatch, predictTokens, superviseViews } from '../../models/velvet/pretraining.js'
+import { pooled } from '../../models/velvet/velvet.js'
 import type { BuildContext, Recipe } from '../recipe.js'
 import type { EvaluationContext, HeldOutSplit, StepContext, TaskLoss, TrainingTask } from '../task.js'
 import { sentencesOf } from './colipri.js'

@@ -32,12 +32,13 @@ export async function firstSamples(task: TrainingTask): Promise<unknown[]> {
 }
 
 /** The share of the first loss that is left after some steps on one batch with the same draws. */
-export async function learn(task: TrainingTask, steps: number): Promise<number> {
+export async function learn(task: TrainingTask, steps: number, lr = 3e-3): Promise<number> {
   const samples = await firstSamples(task)
-  const losses = await overfit(task.parameters, steps, () => {
+  const forward = () => {
     const context = stepContext()
     return task.loss(task.collate(samples, context), context).loss
-  })
+  }
+  const losses = await overfit(task.parameters, steps, forward, lr)
   expect(losses.every(Number.isFinite)).toBe(true)
   return losses.at(-1)! / losses[0]!
 }

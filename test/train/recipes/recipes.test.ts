@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { scope, type Tensor } from '../../../src/engine/index.js'
 import { buildRecipe, firstSamples, learn, stepContext } from './helpers.js'
 
-async function check(name: string, options: object, steps: number): Promise<number> {
+async function check(name: string, options: object, steps: number, lr = 3e-3): Promise<number> {
   const task = await buildRecipe(name, options)
   try {
-    return await learn(task, steps)
+    return await learn(task, steps, lr)
   } finally {
     task.dispose()
   }
@@ -15,7 +15,7 @@ async function check(name: string, options: object, steps: number): Promise<numb
 const small = { model: 'smoke' }
 
 describe('recipes learn a batch', () => {
-  it('clip3d', async () => expect(await check('clip3d', small, 8)).toBeLessThan(0.7))
+  it('clip3d', async () => expect(await check('clip3d', small, 24, 1e-3)).toBeLessThan(0.7))
 
   it('colipri-c', async () => expect(await check('colipri-c', small, 8)).toBeLessThan(0.7))
 
