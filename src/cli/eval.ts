@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { writeTextAtomically } from '../data/index.js'
+import { NotSupportedError } from '../engine/index.js'
 import {
   configName,
   findWeights,
@@ -34,7 +35,7 @@ export function evalCommand(): Command {
     .addOption(new Option('--split <name>', 'of the data').choices(['validation', 'test']).default('test'))
     .action((name: string, options: EvalArguments & { readonly split: HeldOutSplit }) =>
       evaluateRun(name, options, async (task, context) => {
-        if (!task.evaluate) throw new Error(`the recipe ${task.name} has no evaluation`)
+        if (!task.evaluate) throw new NotSupportedError(`the recipe ${task.name} has no evaluation`)
         return await task.evaluate(options.split, context)
       }),
     )

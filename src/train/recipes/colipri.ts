@@ -1,5 +1,5 @@
 /** COLIPRI: contrast (C), report generation (R), masked image modelling (M) and opposite sentences (O). */
-import { opposedSentences, type PositiveSections, SentencePool, type WordPieceTokenizer } from '../../data/index.js'
+import { opposedSentences, SentencePool, type WordPieceTokenizer } from '../../data/index.js'
 import { type Device, type Tensor, ValueError } from '../../engine/index.js'
 import { add, mul } from '../../kernels/elementwise/index.js'
 import { mean } from '../../kernels/reduce/index.js'
@@ -26,7 +26,7 @@ import { type ColipriOptions, colipriConfigOf, colipriSchema, type ObjectiveWeig
 import { contrastOwnRows } from './contrast.js'
 import type { ProbeAccess } from './probing.js'
 import { openReportData } from './report-data.js'
-import type { StudyData, StudySample } from './study-data.js'
+import type { StudyData, StudyPositives, StudySample } from './study-data.js'
 import { checkVocabulary, encodeReports, encodeTexts, reportSentences, sampleStream, shuffledReport } from './texts.js'
 import { rowsInBatches, rowsOf, volumeBatch } from './vectors.js'
 import { zeroShotAuroc } from './zero-shot.js'
@@ -42,7 +42,7 @@ interface ColipriBatch {
 
 /** Positive sentences of the training studies, and all of them to borrow from. */
 interface Opposites {
-  readonly own: ReadonlyMap<string, PositiveSections>
+  readonly own: ReadonlyMap<string, StudyPositives>
   readonly pool: SentencePool
 }
 
@@ -176,7 +176,12 @@ class ColipriTask implements TrainingTask<unknown, StudySample, ColipriBatch> {
     const { own, pool } = this.#opposites!
     const pairs = samples.flatMap(({ study, patient }, n) => {
       const random = sampleStream(seed, 'opposites', n)
-      return opposedSentences({ patient, sections: own.get(study) ?? {} }, pool, random, this.#objective.slots)
+      return opposedSentences(
+        { patient, sections: own.get(study)?.sections ?? {} },
+        pool,
+        random,
+        this.#objective.slots,
+      )
     })
     const encode = (texts: readonly string[]) => encodeTexts(this.device, this.#tokenizer, texts, maxTokens)
     return {
@@ -227,7 +232,7 @@ export const primusDefaults = {
 async function openOpposites(data: StudyData): Promise<Opposites> {
   const own = await data.positives()
   const pool = new SentencePool()
-  for (const [patient, sections] of own) pool.add(patient, sections)
+  for (const { patient, sections } of own.values()) pool.add(patient, sections)
   return { own, pool }
 }
 

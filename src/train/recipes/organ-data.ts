@@ -16,6 +16,7 @@ import {
   readTokenizer,
   type Split,
   type TaskModule,
+  totalSegmentatorLabels,
   WordPieceTokenizer,
 } from '../../data/index.js'
 import type { FvlmConfig } from '../../models/index.js'
@@ -67,7 +68,7 @@ function taskDataOf({ config, preprocessing, flipProbability }: OrganGrid, train
   const { patch, trainingGrid } = config.vision
   const { anatomies } = config
   return {
-    ...{ anatomies, preprocessing, flipProbability, mapping: groupedLabels(2) },
+    ...{ anatomies, preprocessing, flipProbability, mapping: { ...groupedLabels(2), ...totalSegmentatorLabels } },
     crop: training ? ([0, 1, 2].map((a) => patch[a]! * trainingGrid[a]!) as [number, number, number]) : undefined,
   }
 }

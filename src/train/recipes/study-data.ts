@@ -47,8 +47,13 @@ export interface StudyData {
   readonly tokenizer: WordPieceTokenizer
   /** Findings that samples have labels of; empty where they have none. */
   readonly findings: readonly FindingPromptTexts[]
-  /** Positive sentences of the training studies by section; throws where they are not known. */
-  positives(): Promise<ReadonlyMap<string, PositiveSections>>
+  /** Positive sentences of the training studies, by study; throws where they are not known. */
+  positives(): Promise<ReadonlyMap<string, StudyPositives>>
+}
+
+export interface StudyPositives {
+  readonly patient: string
+  readonly sections: PositiveSections
 }
 
 /** How phantoms are sampled for a network. */
@@ -97,7 +102,7 @@ export function phantomStudies(options: PhantomData, { shape, steps }: PhantomGr
             sections[anatomy] ??= []
             sections[anatomy].push({ text, ...(opposite !== undefined && { opposite }) })
           }
-          return [phantomName(seed), sections] as const
+          return [phantomName(seed), { patient: phantomName(seed), sections }] as const
         }),
       ),
   }
@@ -140,11 +145,14 @@ export async function ctRateStudies(
     tokenizer: await readTokenizer(options.vocabulary),
     // The "short prompts" of the reference, colipri §4.
     findings: ctRateFindings.map((finding) => ({ finding, present: [finding], absent: [`No ${finding}`] })),
-    positives: () => readPositives(options.positives, dataset.folder),
+    positives: () => readPositives(options.positives, dataset),
   }
 }
 
-async function readPositives(path: string | undefined, folder: string): Promise<Map<string, PositiveSections>> {
+async function readPositives(
+  path: string | undefined,
+  { folder, studies }: Dataset,
+): Promise<Map<string, StudyPositives>> {
   if (path === undefined) {
     throw new DataError('says nothing of which sentences are positive, which opposite sentences need', {
       path: folder,
@@ -155,5 +163,12 @@ async function readPositives(path: string | undefined, folder: string): Promise<
   if (!parsed.success) throw new DataError(`holds no positive sentences: ${z.prettifyError(parsed.error)}`, { path })
   const sectionsOf = (sections: Readonly<Record<string, readonly string[]>>): PositiveSections =>
     Object.fromEntries(Object.entries(sections).map(([name, list]) => [name, list.map((text) => ({ text }))]))
-  return new Map(Object.entries(parsed.data).map(([study, sections]) => [study, sectionsOf(sections)]))
+  // Of the training studies only: what is held out must not be borrowed either.
+  const training = studies.filter(({ split }) => split === 'train')
+  return new Map(
+    training.flatMap(({ id, patient }) => {
+      const own = parsed.data[id]
+      return own ? [[id, { patient, sections: sectionsOf(own) }] as const] : []
+    }),
+  )
 }
