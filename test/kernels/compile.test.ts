@@ -101,7 +101,10 @@ function stepEverything(): void {
   const parameter = tensor(device, [1, 2, 3], [3], { requiresGrad: true })
   randomUniform(device, [3], { generator })
   randomNormal(device, [3], { generator })
-  for (const optimizer of [new AdamW([parameter]), new SGD([parameter], { lr: 0.1, momentum: 0.9 })]) {
+  const descents = [{}, { momentum: 0.9 }, { momentum: 0.9, nesterov: true }].map(
+    (options) => new SGD([parameter], options),
+  )
+  for (const optimizer of [new AdamW([parameter]), ...descents]) {
     backward(sum(parameter))
     clipGradNorm([parameter], 1)
     optimizer.step()

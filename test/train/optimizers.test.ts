@@ -51,6 +51,36 @@ describe('AdamW', () => {
     }
   })
 
+  it('gives each of many parameters its own settings and step, however they share dispatches', async () => {
+    const sizes = [1, 5, 1024, 1025, 3, 2048, 7, 4097, 2, 9, 1, 0, 33]
+    const list = sizes.map((size, n) => parameter([size], n))
+    const starts = await Promise.all(list.map(async (p) => Float64Array.from(await p.data())))
+    const optimizer = new AdamW(
+      list.map((p, n) => ({ parameters: [p], weightDecay: n / 20, lrScale: 1 + n / 10 })),
+      { lr: 0.02 },
+    )
+    for (const [n, p] of list.entries()) {
+      giveGradient(p, 50 + n)
+      if (n % 3 !== 0) continue
+      // These are a step ahead of the others.
+      optimizer.step()
+      for (const other of list) {
+        other.grad?.dispose()
+        other.grad = undefined
+      }
+      giveGradient(p, 50 + n)
+    }
+    for (const [n, p] of list.entries()) giveGradient(p, 50 + n)
+    optimizer.step()
+    for (const [n, { steps }] of optimizer.state.parameters.entries()) {
+      const gradients = Array.from({ length: steps }, () => random([sizes[n]!], 50 + n))
+      const expected = adamwReference(starts[n]!, gradients, 0.02 * (1 + n / 10), n / 20)
+      expect(largestError(await list[n]!.data(), expected)).toBeLessThan(2e-6)
+    }
+    expect(new Set(optimizer.state.parameters.map(({ steps }) => steps)).size).toBeGreaterThan(1)
+    for (const value of [...list, optimizer]) value.dispose()
+  })
+
   it('passes over parameters without a gradient, and counts their steps on their own', async () => {
     const [a, b] = [parameter([4], 1), parameter([4], 2)]
     const before = await b.data()
@@ -192,7 +222,7 @@ describe('updates in place', () => {
 
 describe('clipGradNorm', () => {
   it('measures many tensors together and scales them once', async () => {
-    const shapes = [[1], [16385], [3, 5, 7], [40_000], [2, 0]]
+    const shapes = [[1], [16385], [3, 5, 7], [40_000], [2, 0], ...Array.from({ length: 30 }, (_, n) => [n + 1])]
     const parameters = shapes.map((shape) => zeros(device, shape))
     for (const [k, p] of parameters.entries()) giveGradient(p, k)
     const all = shapes.flatMap((shape, k) => Array.from(random(shape, k)))

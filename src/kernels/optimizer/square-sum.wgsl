@@ -1,16 +1,21 @@
 // partials[offset + group] = sum of value^2 over the workgroup's 16384 elements: first step of a norm over many
-// tensors.
+// tensors, several of them in one dispatch.
 //
 // Every tensor writes its own run of one array, so that no order of arrival matters; norm.wgsl adds the array up. 64
-// elements per lane, lanes side by side in memory, then a tree.
+// elements per lane, lanes side by side in memory, then a tree. The header has the bindings and `squares`, which adds up
+// one lane's share of a tensor.
 
-struct Params {
+struct Part {
+  firstGroup: u32, // of this dispatch
   count: u32, // elements
-  offset: u32,
+  offset: u32, // of the dispatch in the partials
+  padding: u32,
 }
 
-@group(0) @binding(0) var<storage, read> value: array<f32>;
-@group(0) @binding(1) var<storage, read_write> partials: array<f32>;
+struct Params {
+  parts: array<Part, PARTS>,
+}
+
 @group(1) @binding(0) var<uniform> params: Params;
 
 var<workgroup> sums: array<f32, 256>;
@@ -21,16 +26,19 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let part = group.y * groups.x + group.x;
-  let first = part * 16384u;
-  if (first >= params.count) {
+  let flat = group.y * groups.x + group.x;
+  var part = 0u;
+  for (var n = 1u; n < PARTS; n++) {
+    if (flat >= params.parts[n].firstGroup) {
+      part = n;
+    }
+  }
+  let own = params.parts[part];
+  let first = (flat - own.firstGroup) * 16384u;
+  if (first >= own.count) {
     return;
   }
-  var sum = 0.0;
-  for (var i = first + lane; i < min(first + 16384u, params.count); i += 256u) {
-    sum += value[i] * value[i];
-  }
-  sums[lane] = sum;
+  sums[lane] = squares(part, first + lane, min(first + 16384u, own.count));
   for (var width = 128u; width > 0u; width /= 2u) {
     workgroupBarrier();
     if (lane < width) {
@@ -38,6 +46,6 @@ fn main(
     }
   }
   if (lane == 0u) {
-    partials[params.offset + part] = sums[0];
+    partials[own.offset + flat] = sums[0];
   }
 }

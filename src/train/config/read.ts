@@ -56,7 +56,9 @@ export async function readConfig(name: string, options: ReadConfigOptions): Prom
 
 /** Checks sections against the trainer's schemas and the recipe's own. */
 export function checkConfig(given: Values, path: string, recipe: Recipe): TrainingConfig {
-  const { recipe: _, train = {}, output = {}, ...options } = given
+  const { recipe: _, train: ownTrain, output: ownOutput, ...options } = given
+  // A section without keys is null in YAML.
+  const [train, output] = [ownTrain ?? {}, ownOutput ?? {}]
   const merged = isValues(train) ? merge(recipe.trainDefaults ?? {}, train) : train
   const own = z.strictObject({ train: trainSchema, output: outputSchema }).safeParse({ train: merged, output })
   const theirs = recipe.schema.safeParse(options)

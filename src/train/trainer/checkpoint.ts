@@ -85,7 +85,7 @@ export class Checkpoints {
     if (path === undefined) return undefined
     const { task, trained, optimizer, ema, lossScale } = into
     await using file = await openSafetensors(join(path, stateName))
-    const state = stateSchema.parse(JSON.parse(file.metadata[stateKey] ?? '{}'))
+    const state = parseState(file.metadata[stateKey] ?? '{}', path)
     if (state.configuration !== configuration) {
       throw new TrainingError(
         `${path}: is of another configuration. Resume with the one that the run began with, or train into another folder`,
@@ -123,6 +123,13 @@ export class Checkpoints {
     const gone = [...old, ...parts.map((name) => join(this.#folder, name))]
     await Promise.all(gone.map((path) => rm(path, { recursive: true, force: true })))
   }
+}
+
+function parseState(text: string, path: string): CheckpointState {
+  const parsed = stateSchema.safeParse(JSON.parse(text))
+  if (parsed.success) return parsed.data
+  const reason = z.prettifyError(parsed.error).replaceAll('\n', ' ')
+  throw new TrainingError(`${path}: is no checkpoint of this version: ${reason}. Train into another folder`)
 }
 
 /** The weights that are evaluated and shipped: the averages where there are any. */

@@ -31,7 +31,7 @@ function read(text: string, set: readonly string[] = []) {
 
 describe('a configuration', () => {
   it('has defaults: ours, and above them those of the recipe', async () => {
-    const { train, output, options } = await read('recipe: plain')
+    const { train, output, options } = await read('recipe: plain\ntrain:\noutput:')
     expect(options).toEqual({ model: { width: 8 }, data: { studies: 4 } })
     expect(train).toMatchObject({ epochs: 3, batchSize: 8, clip: 2, precision: 'f32' })
     expect(train.optimizer).toEqual({ name: 'adamw', lr: 0.5, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.2 })

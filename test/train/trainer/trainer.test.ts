@@ -8,11 +8,18 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { openSafetensors, toFloat32 } from '../../../src/data/index.js'
 import type { Tensor } from '../../../src/engine/index.js'
 import { square, tanh } from '../../../src/kernels/elementwise/index.js'
-import { transpose } from '../../../src/kernels/layout/index.js'
+import { slice, transpose } from '../../../src/kernels/layout/index.js'
 import { linear, matmul } from '../../../src/kernels/matmul/index.js'
 import { mean } from '../../../src/kernels/reduce/index.js'
-import type { Embeddings, EvaluationEvent, StepEvent, TrainingTask } from '../../../src/train/index.js'
-import { checkConfig, type TrainerOptions, train } from '../../../src/train/index.js'
+import type {
+  Collective,
+  Embeddings,
+  EvaluationEvent,
+  ObjectiveContext,
+  StepEvent,
+  TrainingTask,
+} from '../../../src/train/index.js'
+import { checkConfig, soloCollective, type TrainerOptions, train } from '../../../src/train/index.js'
 import { testDevice } from '../../support/device.js'
 import { openTask, regressionRecipe } from '../../support/regression.js'
 import { killedConfig } from './killed-config.js'
@@ -198,37 +205,81 @@ describe('gradient caching', () => {
     const task = openTask(device, { model: { width, dropout: 0 } })
     const weight = task.parameters.get('first.weight')!
     const embed = ({ x }: { readonly x: Tensor }) => ({ hidden: tanh(linear(x, weight.value)) })
-    const objective = ({ hidden }: Embeddings) => {
-      const similarity = matmul(hidden!, transpose(hidden!, 0, 1))
+    const objective = ({ hidden }: Embeddings, { start, count }: ObjectiveContext['ownRows']) => {
+      const own = slice(hidden!, [[start, start + count]])
+      const similarity = matmul(own, transpose(hidden!, 0, 1))
       return { loss: mean(square(similarity)), metrics: { peak: mean(hidden!) } }
     }
     return {
       ...task,
-      loss: (batch: Parameters<typeof embed>[0]) => objective(embed(batch)),
-      contrast: { embed, objective },
+      loss: (batch: Parameters<typeof embed>[0]) => objective(embed(batch), { start: 0, count: batch.x.shape[0]! }),
+      contrast: { embed, objective: (all: Embeddings, { ownRows }: ObjectiveContext) => objective(all, ownRows) },
     } as unknown as TrainingTask
   }
 
+  const outcome = async (settings: object, collective = soloCollective) => {
+    const task = pulling(6)
+    const losses: number[] = []
+    const config = checkConfig(
+      { train: { steps: 3, batchSize: 8, optimizer: { name: 'sgd', lr: 0.5 }, ...settings } },
+      'test',
+      regressionRecipe,
+    )
+    const observers = [{ onStep: ({ loss, metrics }: StepEvent) => void losses.push(loss, metrics.peak!) }]
+    await train(task, { config, folder: newFolder(), observers, collective })
+    task.dispose()
+    return losses
+  }
+
   it('gives the loss and the gradient of the whole batch from its chunks', async () => {
-    const outcome = async (settings: object) => {
-      const task = pulling(6)
-      const losses: number[] = []
-      const config = checkConfig(
-        { train: { steps: 3, batchSize: 8, optimizer: { name: 'sgd', lr: 0.5 }, ...settings } },
-        'test',
-        regressionRecipe,
-      )
-      const observers = [{ onStep: ({ loss, metrics }: StepEvent) => void losses.push(loss, metrics.peak!) }]
-      await train(task, { config, folder: newFolder(), observers })
-      task.dispose()
-      return losses
-    }
+    const before = device.memory().liveStorages
     const whole = await outcome({})
     for (const microBatchSize of [8, 3, 1]) {
       const cached = await outcome({ gradientCaching: true, microBatchSize })
       for (const [n, value] of whole.entries()) expect(cached[n]).toBeCloseTo(value, 5)
     }
+    expect(device.memory().liveStorages).toBe(before)
     // Micro-batches alone are another loss.
     expect((await outcome({ microBatchSize: 1 }))[0]).not.toBeCloseTo(whole[0]!, 3)
   })
+
+  it('of two processes is that of one with the double batch', async () => {
+    const whole = await outcome({})
+    const [first, second] = await Promise.all(
+      pairOfCollectives().map((collective) => outcome({ batchSize: 4, microBatchSize: 3 }, collective)),
+    )
+    for (const [n, value] of whole.entries()) expect(first![n]).toBeCloseTo(value, 5)
+    // Only the first process tells.
+    expect(second).toEqual([])
+  })
 })
+
+/** Two ranks in this process: each call waits for the other rank's. */
+function pairOfCollectives(): Collective[] {
+  let waiting: { readonly values: Float32Array; readonly settle: (other: Float32Array) => void } | undefined
+  const exchange = (values: Float32Array): Promise<Float32Array> => {
+    const sent = values.slice()
+    const partner = waiting
+    waiting = undefined
+    if (partner) {
+      partner.settle(sent)
+      return Promise.resolve(partner.values)
+    }
+    return new Promise((settle) => {
+      waiting = { values: sent, settle }
+    })
+  }
+  return [0, 1].map((rank) => ({
+    ...soloCollective,
+    ...{ rank, size: 2 },
+    allReduceSum: async (values) => {
+      const other = await exchange(values)
+      for (const [n, value] of other.entries()) values[n]! += value
+    },
+    allGather: async (values) => {
+      const other = await exchange(values)
+      return Float32Array.from(rank === 0 ? [...values, ...other] : [...other, ...values])
+    },
+    barrier: async () => void (await exchange(new Float32Array())),
+  }))
+}
