@@ -14,6 +14,7 @@ import { evaluateCommand } from './evaluate.js'
 import { indexCommand } from './index-scans.js'
 import { infoCommand } from './info.js'
 import { mapCommand } from './map.js'
+import { phantomCommand } from './phantom.js'
 import { plotCommand } from './plot.js'
 import { randomWeightsCommand } from './random-weights.js'
 import { searchCommand } from './search.js'
@@ -49,6 +50,7 @@ const program = new Command('voxgrad')
   .addCommand(plotCommand())
   .addCommand(dataCommand())
   .addCommand(trainCommand())
+  .addCommand(phantomCommand())
   .addCommand(demoCommand())
   .addCommand(tuneCommand())
   .addHelpText(

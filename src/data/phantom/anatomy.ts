@@ -18,7 +18,8 @@ export function torso(outerMm: number): Solid {
     ...everywhere,
     distanceMm: (x, y, z) => {
       const narrowing = 1 - 0.35 * smoothStep(95, 165, z)
-      const [u, v] = [Math.abs(x) / (a * narrowing), Math.abs(y) / (b * narrowing)]
+      const u = Math.abs(x) / (a * narrowing)
+      const v = Math.abs(y) / (b * narrowing)
       return ((u * u * u + v * v * v - 1) / 3) * b
     },
   }
@@ -90,7 +91,9 @@ export function heart(patient: Patient, disease: Disease, outerMm = 0): Solid {
     low: centre.map((mm) => mm - reach) as Triple,
     high: centre.map((mm) => mm + reach) as Triple,
     distanceMm: (x, y, z) => {
-      const [dx, dy, dz] = [x - centre[0], y - centre[1], z - centre[2]]
+      const dx = x - centre[0]
+      const dy = y - centre[1]
+      const dz = z - centre[2]
       const surface = inner.distanceMm(
         along[0] * dx + along[1] * dy + along[2] * dz,
         across[0] * dx + across[1] * dy + across[2] * dz,

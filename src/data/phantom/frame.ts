@@ -58,12 +58,13 @@ function rotation(b: number, c: number, d: number): Pose['turn'] {
   ]
 }
 
-/** Most that the bends of a pose move a point along an axis, in the scanner. */
-export function bendReachMm({ bends, scale }: Pose): number {
-  const along = [0, 1, 2].map((axis) =>
-    bends.reduce((sum, bend) => sum + (bend.axis === axis ? bend.amplitudeMm * scale[axis]! : 0), 0),
-  )
-  return along[0]! + along[1]! + along[2]!
+/** Most that the bends of a pose move a point, along each axis of the scanner. */
+export function bendReachMm({ bends, scale, turn }: Pose): Triple {
+  const reach: Triple = [0, 0, 0]
+  for (const { axis, amplitudeMm } of bends) {
+    for (const row of [0, 1, 2] as const) reach[row] += amplitudeMm * scale[axis] * Math.abs(turn[axis][row])
+  }
+  return reach
 }
 
 /** Where a point of the patient lies in the scanner, but for the bends. */
@@ -92,25 +93,27 @@ export function patientCoordinates(pose: Pose, axesMm: readonly [number[], numbe
       Float64Array.from(places, (mm) => wave(mm * frequency[n]! + phase[n]!) * (n === 0 ? amplitudeMm : 1)),
     ) as [Float64Array, Float64Array, Float64Array],
   }))
-  const moved: Triple = [0, 0, 0]
+  // The transpose undoes the turn. Written out, because this runs for every voxel.
+  const [xx, xy, xz] = turn[0].map((value) => value / scale[0]) as Triple
+  const [yx, yy, yz] = turn[1].map((value) => value / scale[1]) as Triple
+  const [zx, zy, zz] = turn[2].map((value) => value / scale[2]) as Triple
+  const [xs, ys, zs] = out
   let index = 0
   for (let k = 0; k < up.length; k++) {
     for (let j = 0; j < down.length; j++) {
-      const planes = bends.map(({ tables }) => tables[1][j]! * tables[2][k]!)
+      const [y, z] = [down[j]! - shiftMm[1], up[k]! - shiftMm[2]]
+      const first = index
       for (let i = 0; i < across.length; i++, index++) {
-        moved[0] = across[i]! - shiftMm[0]
-        moved[1] = down[j]! - shiftMm[1]
-        moved[2] = up[k]! - shiftMm[2]
-        const [x, y, z] = moved
-        // The transpose undoes the small turns.
-        for (let axis = 0; axis < 3; axis++) {
-          const column = turn[axis]!
-          moved[axis] = (column[0] * x + column[1] * y + column[2] * z) / scale[axis]!
-        }
-        for (let n = 0; n < bends.length; n++) moved[bends[n]!.axis]! += bends[n]!.tables[0][i]! * planes[n]!
-        out[0][index] = moved[0]
-        out[1][index] = moved[1]
-        out[2][index] = moved[2]
+        const x = across[i]! - shiftMm[0]
+        xs[index] = xx * x + xy * y + xz * z
+        ys[index] = yx * x + yy * y + yz * z
+        zs[index] = zx * x + zy * y + zz * z
+      }
+      for (const { axis, tables } of bends) {
+        const plane = tables[1][j]! * tables[2][k]!
+        const target = out[axis]
+        const table = tables[0]
+        for (let i = 0; i < table.length; i++) target[first + i]! += table[i]! * plane
       }
     }
   }

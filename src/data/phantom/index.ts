@@ -14,6 +14,12 @@ export {
   phantomFindings,
   type Severity,
 } from './findings.js'
+export {
+  type PhantomLayoutName,
+  phantomLayouts,
+  type WritePhantomsOptions,
+  writePhantoms,
+} from './layouts/write.js'
 export { lungLobeLabels, type PhantomAnatomy, type PhantomOrgan, phantomAnatomies, phantomOrgans } from './organs.js'
 export type { ContrastPhase } from './patient.js'
 export {

@@ -28,7 +28,7 @@ import { paintBodyLesions, paintLungLesions } from './lesions.js'
 import { lungLobeLabels, phantomOrgans, vertebraLabel } from './organs.js'
 import type { Painter } from './painter.js'
 import type { BowelLoop, Patient } from './patient.js'
-import { ball, everywhere, type Solid, stick, tube, wave } from './solids.js'
+import { ball, type Solid, stick, tube, wave } from './solids.js'
 import { streams } from './streams.js'
 
 const airHu = -1000
@@ -58,24 +58,31 @@ export function paintPatient(
   paintDistractors(painter, distractors, patient)
 }
 
+/** Fat below the skin, muscle, ribs' inner side, and what fills the trunk between organs, in one pass. */
 function paintBody(painter: Painter, { fatMm, muscleMm, couch }: Patient): void {
   if (couch.present) paintCouch(painter, -106 - fatMm - couch.gapMm)
-  painter.paint(torso(fatMm), { hu: (x, y, z) => fatHu + 8 * wave(x / 60 + y / 45 + z / 70) })
-  painter.paint(torso(0), { hu: 52 })
-  const cavity: Solid = {
-    ...everywhere,
-    // Above the diaphragm this is what lies between the lungs.
-    distanceMm: (x, y, z) => (wallRadius(x, y, Math.max(z, 0)) - 1) * 88 + muscleMm * 0.5,
-  }
-  painter.paint(cavity, { hu: (_x, y, z) => (z < -60 ? -92 : y > 20 ? -70 : 15) })
+  const skin = torso(fatMm)
+  const muscle = torso(0)
+  const rampMm = painter.voxelMm
+  painter.paint(skin, {
+    hu: (x, y, z) => {
+      const muscleDepth = -muscle.distanceMm(x, y, z) / rampMm + 0.5
+      const fat = fatHu + 8 * wave(x / 60 + y / 45 + z / 70)
+      if (muscleDepth <= 0) return fat
+      const cavityDepth = (1 - wallRadius(x, y, z > 0 ? z : 0)) * 88 - muscleMm * 0.5
+      // Above the diaphragm the cavity is what lies between the lungs.
+      const inner = cavityDepth <= 0 ? 52 : z < -60 ? -92 : y > 20 ? -70 : 15
+      return muscleDepth < 1 ? fat + (inner - fat) * muscleDepth : inner
+    },
+  })
 }
 
 /** A shallow trough of foam below the back. */
 function paintCouch(painter: Painter, topMm: number): void {
   const height = (x: number) => topMm - 3 + 12 * (x / 200) ** 2
   const slab = (thickness: number, above: number): Solid => ({
-    ...everywhere,
-    high: [220, topMm + 12, 1e4],
+    low: [-215, topMm - 50, -1000],
+    high: [215, topMm + 12, 1000],
     distanceMm: (x, y) => Math.max(Math.abs(y - height(x) + above) - thickness, Math.abs(x) - 205),
   })
   painter.paint(slab(20, 20), { hu: -180 })
@@ -92,8 +99,13 @@ function paintLungs(painter: Painter, seed: number, patient: Patient): void {
   const random = new RandomStream(seed, streams.vessels)
   const wide = random.uniform() < 1 / 3 ? random.uniform(1.3, 1.7) : random.uniform(0.8, 1.15)
   for (const { from, to, fromRadiusMm, toRadiusMm } of growVessels(random, 5)) {
-    // Vessels stay lung in the mask, as lung masks are drawn in practice.
-    painter.paint(stick(from, to, fromRadiusMm * wide, toRadiusMm * wide), { hu: hu.blood, within: lungLobeLabels })
+    painter.paint(stick(from, to, fromRadiusMm * wide, toRadiusMm * wide), {
+      hu: hu.blood,
+      // Vessels stay lung in the mask, as lung masks are drawn in practice.
+      within: lungLobeLabels,
+      // On coarse grids the thinnest would be most of the work, and are lost in noise.
+      leastVisiblePart: 0.12,
+    })
   }
 }
 

@@ -1,4 +1,3 @@
-import type { Triple } from '../geometry.js'
 import { bendReachMm, type PatientCoordinates, type Pose, toScanner } from './frame.js'
 import type { Solid } from './solids.js'
 
@@ -11,6 +10,8 @@ export interface Paint {
   readonly label?: Varying
   /** Only where the mask has one of these. Default: everywhere. */
   readonly within?: readonly number[]
+  /** Left out when less of it can be seen on this grid. Default 0. */
+  readonly leastVisiblePart?: number
 }
 
 /** Puts solids into a volume, one over the other, mixing voxels that they fill partly. */
@@ -19,6 +20,8 @@ export class Painter {
   readonly labels: Uint8Array
   readonly #allowed = new Uint8Array(256)
   readonly #rampMm: number
+  /** How far outside its box a solid can touch voxels. */
+  readonly #reachMm: readonly number[]
 
   /**
    * @param axesMm scanner coordinates of the voxel centres along each axis
@@ -35,47 +38,59 @@ export class Painter {
     this.hu = new Float32Array(count)
     this.labels = new Uint8Array(count)
     this.#rampMm = voxelMm * softness
+    this.#reachMm = bendReachMm(pose).map((mm) => mm + this.#rampMm)
   }
 
-  paint(solid: Solid, { hu, label, within }: Paint): void {
-    const { coordinates, labels } = this
+  paint(solid: Solid, { hu, label, within, leastVisiblePart = 0 }: Paint): void {
+    const { coordinates, labels, hu: values } = this
     const { x: xs, y: ys, z: zs } = coordinates
-    const ranges = this.#ranges(solid)
+    const { distanceMm } = solid
     const part = solid.visiblePart?.(this.voxelMm) ?? 1
+    if (part < leastVisiblePart) return
+    const [across, down, up] = this.#ranges(solid)
     const ramp = 1 / this.#rampMm
     const allowed = within === undefined ? undefined : this.#allowed.fill(0)
     for (const value of within ?? []) allowed![value] = 1
     const [width, height] = [this.axesMm[0].length, this.axesMm[1].length]
-    for (let k = ranges[2]![0]; k <= ranges[2]![1]; k++) {
-      for (let j = ranges[1]![0]; j <= ranges[1]![1]; j++) {
+    for (let k = up.first; k <= up.last; k++) {
+      for (let j = down.first; j <= down.last; j++) {
         const row = (k * height + j) * width
-        for (let index = row + ranges[0]![0]; index <= row + ranges[0]![1]; index++) {
+        const last = row + across.last
+        for (let index = row + across.first; index <= last; index++) {
           if (allowed !== undefined && allowed[labels[index]!] === 0) continue
-          const [x, y, z] = [xs[index]!, ys[index]!, zs[index]!]
-          const distance = solid.distanceMm(x, y, z)
+          const x = xs[index]!
+          const y = ys[index]!
+          const z = zs[index]!
+          const distance = distanceMm(x, y, z)
           const filled = 0.5 - distance * ramp
           if (filled <= 0) continue
           const value = typeof hu === 'number' ? hu : hu(x, y, z)
-          this.hu[index]! += (value - this.hu[index]!) * (filled < 1 ? filled : 1) * part
+          values[index]! += (value - values[index]!) * (filled < 1 ? filled : 1) * part
           if (label !== undefined && distance < 0) labels[index] = typeof label === 'number' ? label : label(x, y, z)
         }
       }
     }
   }
 
-  /** First and last voxel along each axis that a solid can touch. */
-  #ranges({ low, high }: Solid): [number, number][] {
+  /** The voxels along each axis that a solid can touch. */
+  #ranges({ low, high }: Solid): [VoxelRange, VoxelRange, VoxelRange] {
     const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((n) =>
-      toScanner(this.pose, [0, 1, 2].map((axis) => (n & (1 << axis) ? high : low)[axis]!) as Triple),
+      toScanner(this.pose, [n & 1 ? high[0] : low[0], n & 2 ? high[1] : low[1], n & 4 ? high[2] : low[2]]),
     )
-    const reach = bendReachMm(this.pose) + this.#rampMm
     return this.axesMm.map((places, axis) => {
       const along = corners.map((corner) => corner[axis]!)
+      const reach = this.#reachMm[axis]!
       const [from, to] = [Math.min(...along) - reach, Math.max(...along) + reach]
       // The axes of the grid run either way.
       const step = places.length > 1 ? places[1]! - places[0]! : 1
       const ends = [(from - places[0]!) / step, (to - places[0]!) / step]
-      return [Math.max(0, Math.ceil(Math.min(...ends))), Math.min(places.length - 1, Math.floor(Math.max(...ends)))]
-    })
+      const first = Math.max(0, Math.ceil(Math.min(...ends)))
+      return { first, last: Math.min(places.length - 1, Math.floor(Math.max(...ends))) }
+    }) as [VoxelRange, VoxelRange, VoxelRange]
   }
+}
+
+interface VoxelRange {
+  readonly first: number
+  readonly last: number
 }

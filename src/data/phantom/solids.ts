@@ -56,12 +56,14 @@ export function blob(centre: Readonly<Triple>, radii: Readonly<Triple>, bumps?: 
     low: [cx - rx * reach, cy - ry * reach, cz - rz * reach],
     high: [cx + rx * reach, cy + ry * reach, cz + rz * reach],
     distanceMm: (x, y, z) => {
-      const [u, v, w] = [(x - cx) * ax, (y - cy) * ay, (z - cz) * az]
+      const u = (x - cx) * ax
+      const v = (y - cy) * ay
+      const w = (z - cz) * az
       const square = u * u + v * v + w * w + 1e-9
       const radius = Math.sqrt(square)
       const bump =
         (b0 * u * v + b1 * v * w + b2 * u * w + b3 * (u * u - v * v) + b4 * w * w + (b5 * u * v * w) / radius) / square
-      const slope = Math.sqrt((u * ax) ** 2 + (v * ay) ** 2 + (w * az) ** 2) + 1e-9
+      const slope = Math.sqrt(u * ax * (u * ax) + v * ay * (v * ay) + w * az * (w * az)) + 1e-9
       return (radius * (radius / (1 + bump) - 1)) / slope
     },
     visiblePart: (voxelMm) => Math.min(1, (4.19 * rx * ry * rz) / voxelMm ** 3),
@@ -82,9 +84,13 @@ export function stick(from: Readonly<Triple>, to: Readonly<Triple>, fromRadiusMm
     low: [Math.min(fx, to[0]) - reach, Math.min(fy, to[1]) - reach, Math.min(fz, to[2]) - reach],
     high: [Math.max(fx, to[0]) + reach, Math.max(fy, to[1]) + reach, Math.max(fz, to[2]) + reach],
     distanceMm: (x, y, z) => {
-      const [px, py, pz] = [x - fx, y - fy, z - fz]
+      const px = x - fx
+      const py = y - fy
+      const pz = z - fz
       const part = Math.min(Math.max((px * ax + py * ay + pz * az) * perSquare, 0), 1)
-      const [dx, dy, dz] = [px - part * ax, py - part * ay, pz - part * az]
+      const dx = px - part * ax
+      const dy = py - part * ay
+      const dz = pz - part * az
       return Math.sqrt(dx * dx + dy * dy + dz * dz) - (fromRadiusMm + part * growth)
     },
     visiblePart: (voxelMm) => Math.min(1, (3.14 * thin * thin) / voxelMm ** 2),

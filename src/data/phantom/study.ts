@@ -40,6 +40,8 @@ export interface PhantomStudyOptions extends PhantomCaseOptions {
 export interface PhantomCase {
   readonly seed: number
   readonly phase: ContrastPhase
+  /** Whether a central venous catheter is in place, which is no finding. */
+  readonly catheter: boolean
   readonly findings: readonly PhantomStudyFinding[]
   /** 1 or 0 for every finding there is. */
   readonly labels: Readonly<Record<PhantomFindingName, 0 | 1>>
@@ -61,6 +63,18 @@ const extentMm: Readonly<Triple> = [384, 288, 384]
 
 /** Where the middle of the grid lies, from between the hila. */
 const gridCentreMm: Readonly<Triple> = [0, 0, -45]
+
+/** The grid that options ask for. Throws a DataError for one that cannot be. */
+export function phantomGrid({ shape = [96, 72, 96], spacingMm }: Pick<PhantomStudyOptions, 'shape' | 'spacingMm'>): {
+  readonly shape: Readonly<Triple>
+  readonly spacingMm: Readonly<Triple>
+} {
+  const spacing = spacingMm ?? (extentMm.map((mm, axis) => mm / shape[axis]!) as Triple)
+  if (shape.some((size) => !(Number.isSafeInteger(size) && size > 0)) || spacing.some((mm) => !(mm > 0 && mm < 1e3))) {
+    throw new DataError(`a grid of ${shape.join(' x ')} voxels of ${spacing.join(' x ')} mm is not possible`)
+  }
+  return { shape, spacingMm: spacing }
+}
 
 interface Drawn {
   readonly pose: Pose
@@ -90,9 +104,11 @@ function draw(seed: number, { difficulty = 0.3, present = {} }: PhantomCaseOptio
 function caseOf(seed: number, { patient, findings }: Drawn): PhantomCase {
   const names = new Set(findings.map(({ name }) => name))
   const labels = Object.fromEntries(phantomFindings.map((name) => [name, names.has(name) ? 1 : 0]))
-  const report = writeReport(seed, findings, { phase: patient.phase, catheter: randomDistractors(seed).catheter })
+  const { phase } = patient
+  const { catheter } = randomDistractors(seed)
+  const report = writeReport(seed, findings, { phase, catheter })
   return {
-    ...{ seed, phase: patient.phase, findings, labels: labels as PhantomCase['labels'], report },
+    ...{ seed, phase, catheter, findings, labels: labels as PhantomCase['labels'], report },
     decomposition: decomposeReport(report),
     captions: phantomCaptions(report),
   }
@@ -115,8 +131,8 @@ export function phantomCase(seed: number, options: PhantomCaseOptions = {}): Pha
  * Throws a DataError for a seed that is not a whole number from 0 to 2^53 - 1 and for options that cannot be met.
  */
 export function phantomStudy(seed: number, options: PhantomStudyOptions = {}): PhantomStudy {
-  const { shape = [96, 72, 96], noise = 1 } = options
-  const spacing = options.spacingMm ?? (extentMm.map((mm, axis) => mm / shape[axis]!) as Triple)
+  const { noise = 1 } = options
+  const { shape, spacingMm: spacing } = phantomGrid(options)
   if (!(noise >= 0 && Number.isFinite(noise))) throw new DataError(`noise of ${noise} is not possible`)
   const drawn = draw(seed, options)
   const axesMm = ([0, 1, 2] as const).map((axis) => {
