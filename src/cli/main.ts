@@ -9,6 +9,7 @@ import { dataCommand } from './data.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
+import { evalCommand, probeCommand } from './eval.js'
 import { evaluateCommand } from './evaluate.js'
 import { indexCommand } from './index-scans.js'
 import { infoCommand } from './info.js'
@@ -39,6 +40,8 @@ const program = new Command('voxgrad')
   .addCommand(mapCommand())
   .addCommand(indexCommand())
   .addCommand(searchCommand())
+  .addCommand(evalCommand())
+  .addCommand(probeCommand())
   .addCommand(evaluateCommand())
   .addCommand(randomWeightsCommand())
   .addCommand(segmentCommand())

@@ -115,6 +115,7 @@ export {
 export { RandomStream } from './random.js'
 export type { ByteInput } from './ranges.js'
 export { type ReadVolumeOptions, readVolume, readVolumeInfo, type VolumeInfo } from './read-volume.js'
+export * from './reports/index.js'
 export {
   type Antialias,
   type ResampleOptions,

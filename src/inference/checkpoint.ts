@@ -1,15 +1,7 @@
 /** What a checkpoint of ours says about itself in the metadata of its safetensors file. */
 import { z } from 'zod'
 import { DataError } from '../data/index.js'
-import { type ColipriConfig, colipriConfigSchema } from '../models/index.js'
-
-/** Keys of the metadata. Published checkpoints have none of them. */
-const keys = {
-  model: 'voxgrad.model',
-  config: 'voxgrad.config',
-  vocabulary: 'voxgrad.vocabulary',
-  note: 'voxgrad.note',
-} as const
+import { type ColipriConfig, colipriConfigSchema, describeWeights, descriptionKeys as keys } from '../models/index.js'
 
 export interface CheckpointDescription {
   readonly model: string
@@ -22,14 +14,7 @@ export interface CheckpointDescription {
 
 type Metadata = Readonly<Record<string, string>>
 
-export function describeCheckpoint({ model, config, vocabulary, note }: CheckpointDescription): Metadata {
-  return {
-    [keys.model]: model,
-    ...(config && { [keys.config]: JSON.stringify(config) }),
-    ...(vocabulary !== undefined && { [keys.vocabulary]: vocabulary }),
-    ...(note !== undefined && { [keys.note]: note }),
-  }
-}
+export const describeCheckpoint = (description: CheckpointDescription): Metadata => describeWeights(description)
 
 /** The description of weights for `model`; throws a DataError for weights of another, or a configuration that is none. */
 export function readDescription(metadata: Metadata, model: string, path: string): CheckpointDescription {

@@ -1,4 +1,5 @@
 export * from './colipri/index.js'
+export { describeWeights, descriptionKeys, type WeightsDescription } from './description.js'
 export { runDevicePlan } from './device-plan.js'
 export * from './fvlm/index.js'
 export { AttentionPooler } from './layers/attention-pooler.js'

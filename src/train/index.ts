@@ -21,6 +21,7 @@ export { clipGradNorm } from './clip.js'
 export * from './config/index.js'
 export { Ema } from './ema.js'
 export * from './evaluation/index.js'
+export { findWeights, loadTaskWeights } from './load-weights.js'
 export * from './log/index.js'
 export {
   auroc,
@@ -74,7 +75,7 @@ export {
 } from './optimizer.js'
 export * from './parallel/index.js'
 export { type BuildContext, type Recipe, recipeRegistry } from './recipe.js'
-export { recipes } from './recipes/index.js'
+export * from './recipes/index.js'
 export {
   type CosineOptions,
   cosine,

@@ -20,8 +20,8 @@ export interface ColipriOptions {
   readonly imageOnly?: boolean | undefined
 }
 
-/** In published files or older versions, and no parameter: a position buffer and the temperature. */
-const tolerated = /(^|\.)(position_ids|softmax_temperature)$/
+/** In some files, and no parameter: a position buffer, the temperature, and what only pre-training needs. */
+const tolerated = /(^|\.)(position_ids|softmax_temperature)$|^(report|masked)_decoder\./
 
 const temperatureName = 'softmax_temperature'
 

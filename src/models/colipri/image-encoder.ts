@@ -1,5 +1,5 @@
 /** COLIPRI's image tower: Primus-M, a 1x1x1 projector and an attention pooler. */
-import { ShapeError, scope, type Tensor } from '../../engine/index.js'
+import { checkpoint, ShapeError, scope, type Tensor } from '../../engine/index.js'
 import { formatShape } from '../../engine/shape.js'
 import { reshape } from '../../kernels/layout/index.js'
 import { linear } from '../../kernels/matmul/index.js'
@@ -20,6 +20,8 @@ export interface TokenGrid {
 
 export class ImageEncoder {
   readonly blocks: readonly EvaBlock[]
+  /** Whether blocks compute their activations again in the backward pass instead of storing them. */
+  checkpointing = false
   readonly pooler: AttentionPooler
   readonly #config: ColipriConfig['image']
   readonly #patches: PatchEmbedding
@@ -82,9 +84,12 @@ export class ImageEncoder {
     return ropeTable3d(device, { grid, headDim: features / heads })
   }
 
-  /** Blocks and final norm over tokens `[N, T, features]` whose positions are the rows of `ropeTable`. */
+  /** Blocks and final norm over tokens `[N, T, features]` whose positions are the rows of `ropeTable` (of each sample, where it is `[N, T, ...]`). */
   encodeTokens(tokens: Tensor, ropeTable: Tensor): Tensor {
-    const blocks = this.blocks.map((block) => (x: Tensor) => block.apply(x, ropeTable))
+    const blocks = this.blocks.map((block) => {
+      const step = (x: Tensor): Tensor => block.apply(x, ropeTable)
+      return this.checkpointing ? (x: Tensor): Tensor => checkpoint(step, x) : step
+    })
     return sequence(tokens, [...blocks, (x) => this.normalize(x)])
   }
 

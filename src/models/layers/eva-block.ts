@@ -59,7 +59,7 @@ export class EvaBlock {
     this.#scale2 = block.declare('gamma_2', scale)
   }
 
-  /** Tokens `[N, T, features]`; `ropeTable` `[T, 2 * head features]` as `ropeTable3d` makes it. */
+  /** Tokens `[N, T, features]`; `ropeTable` `[T, 2 * head features]`, or one for each sample, as `ropeTable3d` makes it. */
   apply(tokens: Tensor, ropeTable: Tensor): Tensor {
     return scope(() => {
       const x = scope(() =>

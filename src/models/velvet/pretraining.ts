@@ -1,5 +1,5 @@
 /** The combined pre-training step (reference §5): every objective on one batch, sharing forward passes. */
-import { scope, type Tensor, tensor } from '../../engine/index.js'
+import { scope, Tensor, tensor } from '../../engine/index.js'
 import { indexSelect } from '../../kernels/gather/index.js'
 import { concat } from '../../kernels/join/index.js'
 import { reshape } from '../../kernels/layout/index.js'
@@ -29,8 +29,9 @@ export interface PretrainingBatch {
 
 /** Indices of hard negatives, one for each text and one for each image. */
 export interface Negatives {
-  readonly imageForText: ArrayLike<number>
-  readonly textForImage: ArrayLike<number>
+  /** i32 `[N]` where it is a tensor. */
+  readonly imageForText: ArrayLike<number> | Tensor
+  readonly textForImage: ArrayLike<number> | Tensor
 }
 
 export interface PretrainingOptions extends EncodeOptions, TriBertOptions {
@@ -85,9 +86,14 @@ export function matchPairs(model: Velvet, shared: Shared, negatives: Negatives, 
   return scope(() => {
     const { mask, textStates, visionTokens } = shared
     const n = textStates.shape[0]!
-    const own = Array.from({ length: n }, (_, i) => i)
-    const images = indices(textStates, [...own, ...Array.from(negatives.imageForText), ...own])
-    const texts = indices(textStates, [...own, ...own, ...Array.from(negatives.textForImage)])
+    const own = indices(
+      textStates,
+      Array.from({ length: n }, (_, i) => i),
+    )
+    const drawn = (rows: ArrayLike<number> | Tensor): Tensor =>
+      rows instanceof Tensor ? rows : indices(textStates, Array.from(rows))
+    const images = concat([own, drawn(negatives.imageForText), own], 0)
+    const texts = concat([own, own, drawn(negatives.textForImage)], 0)
     const rows = (x: Tensor, index: Tensor): Tensor => indexSelect(x, index, { axis: 0 })
     const states = model.text.match(rows(textStates, texts), rows(mask, texts), rows(visionTokens, images), options)
     const fused = reportVector(states.at(-1)!)

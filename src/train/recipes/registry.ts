@@ -1,6 +1,14 @@
+/** Every recipe there is. */
 import { type Recipe, recipeRegistry } from '../recipe.js'
+import { clip3dRecipe } from './clip3d.js'
+import { colipriRecipes } from './colipri.js'
+import { fvlmRecipe } from './fvlm.js'
+import { velvetRecipe } from './velvet.js'
 
-const all: readonly Recipe[] = []
-
-/** Every recipe that a configuration can name. Others are named by the path of their module. */
-export const recipes = recipeRegistry(all)
+/** By the name that a configuration gives. */
+export const recipes: ReadonlyMap<string, Recipe> = recipeRegistry([
+  clip3dRecipe,
+  ...colipriRecipes,
+  fvlmRecipe,
+  velvetRecipe,
+] as readonly Recipe[])

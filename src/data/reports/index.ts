@@ -1,0 +1,8 @@
+export { negateSentence } from './negation.js'
+export {
+  type OpposedSentence,
+  opposedSentences,
+  type PositiveSections,
+  type PositiveSentence,
+  SentencePool,
+} from './opposites.js'

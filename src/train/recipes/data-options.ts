@@ -1,0 +1,45 @@
+/** The section `data` of the recipes. */
+import { z } from 'zod'
+
+const count = z.int().min(1)
+
+/** Phantoms are made from their seeds while they are loaded; splits are ranges of seeds, which never meet. */
+export const phantomDataSchema = z.strictObject({
+  source: z.literal('phantoms'),
+  /** Studies of each split. */
+  train: count.default(2000),
+  validation: count.default(200),
+  test: count.default(400),
+  /** 0 makes findings large, 1 small. */
+  difficulty: z.number().min(0).max(1).default(0.3),
+  /** Multiplies noise, shading and streaks. */
+  noise: z.number().min(0).default(1),
+})
+export type PhantomData = z.output<typeof phantomDataSchema>
+
+const folder = z.strictObject({
+  /** As its owners lay it out. */
+  folder: z.string(),
+  /** A `vocab.txt` or `tokenizer.json`. */
+  vocabulary: z.string(),
+})
+
+/** CT-RATE: its validation split is held out, for both `validation` and `test`. */
+export const ctRateDataSchema = folder.extend({
+  source: z.literal('ct-rate'),
+  /** JSON `{study: {section: [sentences]}}` of the positive sentences, for the opposite-sentence objective. */
+  positives: z.string().optional(),
+})
+
+/** CT-RATE with masks and fVLM's decomposed reports. */
+export const organDataSchema = folder.extend({
+  source: z.literal('ct-rate-organs'),
+  /** Folder with `desc_info.json` and `conc_info.json`. Default: the data set's own. */
+  decomposed: z.string().optional(),
+})
+
+export const m3dCapDataSchema = folder.extend({
+  source: z.literal('m3d-cap'),
+  /** Series with fewer slices are left out. */
+  minSlices: count.default(48),
+})
