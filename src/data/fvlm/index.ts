@@ -15,7 +15,7 @@ export {
   parseDecomposition,
 } from './captions.js'
 export { checkHounsfield, rescaleToHounsfield } from './hounsfield.js'
-export { mergeLabels, missingMask, NoAnatomyError } from './labels.js'
+export { mergeLabels, missingMask, NoAnatomyError, requireMapping } from './labels.js'
 export {
   cropToAnatomies,
   type FvlmPreprocessing,

@@ -89,11 +89,13 @@ export interface ZeroShotResult {
   /** Labels of the findings without a probability. */
   readonly missing: readonly string[]
   readonly absentAnatomies: readonly string[]
+  /** How often the image tower ran. */
+  readonly passes: number
 }
 
 /** Scores every finding of a prepared scan. Findings of absent anatomies are reported as missing, never guessed. */
 export async function zeroShot(model: Fvlm, scan: PreparedScan, prompts: FindingPrompts): Promise<ZeroShotResult> {
-  const { organs, absent } = await embedOrgans(model, scan)
+  const { organs, absent, passes } = await embedOrgans(model, scan)
   const temperature = await model.temperature.value.item()
   const vectors = new Map(organs.map(({ anatomy, embedding }) => [anatomy, embedding]))
   const findings = prompts.findings.map((finding, i): FindingProbability => {
@@ -105,5 +107,6 @@ export async function zeroShot(model: Fvlm, scan: PreparedScan, prompts: Finding
     organs,
     missing: findings.filter(({ probability }) => probability === undefined).map(({ label }) => label),
     absentAnatomies: absent,
+    passes,
   }
 }
