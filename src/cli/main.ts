@@ -10,6 +10,7 @@ import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
 import { evaluateCommand } from './evaluate.js'
+import { fvlmCommand } from './fvlm.js'
 import { indexCommand } from './index-scans.js'
 import { infoCommand } from './info.js'
 import { mapCommand } from './map.js'
@@ -38,6 +39,7 @@ const program = new Command('voxgrad')
   .addCommand(indexCommand())
   .addCommand(searchCommand())
   .addCommand(evaluateCommand())
+  .addCommand(fvlmCommand())
   .addCommand(randomWeightsCommand())
   .addCommand(segmentCommand())
   .addCommand(convertCommand())

@@ -1,6 +1,7 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
 export type { NamedBytes } from './byte-source.js'
 export { cropOrPad, cropOrPadMargins, cutBox, padToAtLeast, type Surplus, type VoxelBox } from './crop.js'
+export { type CsvRow, readCsv } from './datasets/csv.js'
 export {
   type CheckFinding,
   type CheckOptions,

@@ -49,7 +49,13 @@ const model = ['--model', 'fvlm', '--weights', 'w.safetensors', '--mapping', 'or
 
 describe('pairMasks', () => {
   it('finds masks by name, wherever they lie and whatever they end in', async () => {
-    await writeTree(folder, { 'm/deep/x.nii.gz': '', 'm/y.nrrd': '', 'm/z.txt': '', 'twice/x.nii': '', 'twice/1/x.mha': '' })
+    await writeTree(folder, {
+      'm/deep/x.nii.gz': '',
+      'm/y.nrrd': '',
+      'm/z.txt': '',
+      'twice/x.nii': '',
+      'twice/1/x.mha': '',
+    })
     const inside = (path: string) => join(folder, path)
     expect(await pairMasks(['s/x.nii', 't/y.mha', 's/z.nii.gz'], inside('m'))).toEqual([
       { scan: 's/x.nii', mask: inside('m/deep/x.nii.gz') },
@@ -85,7 +91,11 @@ describe('voxgrad zeroshot --model fvlm', () => {
     const run = JSON.parse(await read('out/zeroshot/run.json'))
     expect(run).toMatchObject({
       ...{ command: 'zeroshot', finished: true, failures: [] },
-      model: { name: 'fvlm', sha256: await hashPath(join(folder, 'w.safetensors')), preprocessing: { mapping: phantomOrgans } },
+      model: {
+        name: 'fvlm',
+        sha256: await hashPath(join(folder, 'w.safetensors')),
+        preprocessing: { mapping: phantomOrgans },
+      },
       inputs: [{ path: scan, mask: { path: 'masks/a.nii', sha256: await hashPath(join(folder, 'masks/a.nii')) } }],
       outputs: [join('out/zeroshot/results.jsonl'), 'out.html'],
     })
@@ -107,10 +117,17 @@ describe('voxgrad zeroshot --model fvlm', () => {
     await writeNifti(join(folder, 'masks/c.nii'), labels)
     const second = await voxgrad(...args, '--resume', '--json')
     expect(second.code).toBe(0)
-    const done = second.stdout.trim().split('\n').map((line) => JSON.parse(line))
+    const done = second.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
     expect(done.map(({ scan }) => scan)).toEqual(['study/b.nii.gz', 'study/c.nii.gz'])
     expect(done[0]).toMatchObject({
-      ...{ notice: 'Research use only, not for diagnosis.', missing: ['Hiatal hernia'], absentAnatomies: ['esophagus'] },
+      ...{
+        notice: 'Research use only, not for diagnosis.',
+        missing: ['Hiatal hernia'],
+        absentAnatomies: ['esophagus'],
+      },
       mask: { path: join('masks', 'b.nii') },
     })
     expect(done[0].findings[14]).toEqual({

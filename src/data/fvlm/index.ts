@@ -14,6 +14,7 @@ export {
   type Decomposition,
   parseDecomposition,
 } from './captions.js'
+export * from './decompose/index.js'
 export { checkHounsfield, rescaleToHounsfield } from './hounsfield.js'
 export { mergeLabels, missingMask, NoAnatomyError, requireMapping } from './labels.js'
 export {

@@ -1,6 +1,6 @@
 /** Probabilities of findings from prompts, each judged by the embedding of its own anatomy. */
 import { ShapeError, tensor, ValueError } from '../../engine/index.js'
-import { embedOrgans, type OrganEmbedding, type PreparedScan } from './embed-organs.js'
+import { embedOrgans, type OrganEmbedding, type PreparedScan, unitLength } from './embed-organs.js'
 import { fvlmFindings, promptPair, type ZeroShotFinding } from './findings.js'
 import type { Fvlm } from './fvlm.js'
 
@@ -42,7 +42,7 @@ export async function embedTexts(
   const values = Float32Array.from(await unit.data())
   for (const made of [unit, idTensor, maskTensor]) made.dispose()
   const { projectionFeatures: length } = model.config
-  return texts.map((_, i) => values.slice(i * length, (i + 1) * length))
+  return texts.map((_, i) => unitLength(values.subarray(i * length, (i + 1) * length)))
 }
 
 /** Prompt vectors of findings: embedded once, used for any number of scans. */
