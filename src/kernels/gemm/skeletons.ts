@@ -97,6 +97,8 @@ export const skeletons: readonly GemmSkeleton[] = [
   uniformColumn(4),
   uniformColumn(16),
   uniformRow({ rows: 32, quads: 2 }),
+  uniformRow({ rows: 32, quads: 2, lanes: 16 }),
+  uniformRow({ rows: 32, quads: 2, lanes: 8 }),
   uniformRow({ rows: 16, quads: 2 }),
   uniformRow({ rows: 16, quads: 1 }),
   skinny({ rowQuads: 1, columnQuads: 1 }),
