@@ -57,7 +57,7 @@ export function missingMask(path: string): DataError {
     path,
     remedy:
       "Make one with TotalSegmentator, task 'total' (TotalSegmentator -i scan.nii.gz -o seg.nii.gz --ml) and give it as the " +
-      'mask (--mask seg.nii.gz), or give any label map with a mapping of its numbers (--mapping organs.json) such as ' +
+      'mask (--mask seg.nii.gz), or give any label map with a mapping file of its numbers (--mapping organs.json) such as ' +
       '{"lung": [1], "heart": [2], "esophagus": [3], "aorta": [4]}',
   })
 }
