@@ -24,6 +24,7 @@ export {
   type DenseImage,
   type EncodedScan,
   type FindingScore,
+  type FvlmModel,
   type LoadModelOptions,
   loadModel,
   pipeline,

@@ -11,6 +11,7 @@ import { doctorCommand } from './doctor.js'
 import { embedCommand } from './embed.js'
 import { evalCommand, probeCommand } from './eval.js'
 import { evaluateCommand } from './evaluate.js'
+import { fvlmCommand } from './fvlm.js'
 import { indexCommand } from './index-scans.js'
 import { infoCommand } from './info.js'
 import { mapCommand } from './map.js'
@@ -43,6 +44,7 @@ const program = new Command('voxgrad')
   .addCommand(evalCommand())
   .addCommand(probeCommand())
   .addCommand(evaluateCommand())
+  .addCommand(fvlmCommand())
   .addCommand(randomWeightsCommand())
   .addCommand(segmentCommand())
   .addCommand(convertCommand())

@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import {
   type ColipriModel,
+  type FvlmModel,
+  type FvlmScanOptions,
   type LoadModelProgress,
   loadModel,
   type ModelName,
-  modelNames,
   parseConfig,
   type TextPooling,
 } from '../inference/index.js'
@@ -24,12 +25,13 @@ export interface ModelArguments extends DeviceArguments {
   readonly textPooling: TextPooling
 }
 
-export function addModelOptions(command: Command): Command {
+/** @param models those that the command is for. */
+export function addModelOptions(command: Command, models: readonly ModelName[] = ['colipri']): Command {
   command
-    .addOption(new Option('--model <name>', 'the model').choices(modelNames).default('colipri'))
+    .addOption(new Option('--model <name>', 'the model').choices(models).default('colipri'))
     .option(
       '--weights <file>',
-      'its weights (.safetensors, .pth, .npz, or a folder); default: model.safetensors of microsoft/colipri, from the Hugging Face Hub',
+      'its weights (.safetensors, .pth, .npz, or a folder); default for colipri: model.safetensors of microsoft/colipri, from the Hugging Face Hub',
     )
     .option(
       '--config <file>',
@@ -58,17 +60,39 @@ export function addModelOptions(command: Command): Command {
   return addDeviceOptions(command)
 }
 
-/** Loads the model that the options describe, and says on a terminal how far that is. */
+/** Loads COLIPRI as the options describe it, and says on a terminal how far that is. */
 export async function openModel(options: ModelArguments, progress: Progress, imageOnly = false): Promise<ColipriModel> {
-  const { model, weights, vocabulary, dtype, route, textPooling, profile, adapter } = options
-  const config = options.config ? parseConfig(await readFile(options.config, 'utf8'), options.config) : undefined
-  const loaded = await loadModel(model, {
-    ...{ weights, config, vocabulary, dtype, textPooling, imageOnly, preprocessing: { route } },
-    deviceOptions: { profile, ...(adapter !== undefined && { adapter }) },
-    onProgress: (state) => progress.showPassing(describeLoading(state)),
+  const { route, textPooling } = options
+  const loaded = await loadModel('colipri', {
+    ...commonOptions(options, progress),
+    ...{ config: await readConfig(options, 'colipri'), textPooling, imageOnly, preprocessing: { route } },
   })
   progress.clear()
   return loaded
+}
+
+/** Likewise fVLM. */
+export async function openFvlm(
+  options: ModelArguments,
+  progress: Progress,
+  preprocessing: FvlmScanOptions,
+): Promise<FvlmModel> {
+  const config = await readConfig(options, 'fvlm')
+  const loaded = await loadModel('fvlm', { ...commonOptions(options, progress), config, preprocessing })
+  progress.clear()
+  return loaded
+}
+
+function commonOptions({ weights, vocabulary, dtype, profile, adapter }: ModelArguments, progress: Progress) {
+  return {
+    ...{ weights, vocabulary, dtype },
+    deviceOptions: { profile, ...(adapter !== undefined && { adapter }) },
+    onProgress: (state: LoadModelProgress) => progress.showPassing(describeLoading(state)),
+  }
+}
+
+async function readConfig<Name extends ModelName>({ config: path }: ModelArguments, model: Name) {
+  return path === undefined ? undefined : parseConfig(await readFile(path, 'utf8'), path, model)
 }
 
 function describeLoading(state: LoadModelProgress): string {

@@ -10,6 +10,8 @@ import { researchNotice } from './options.js'
 export interface ScanResult {
   readonly scan: string
   readonly sha256: string
+  /** The label map it was looked at with, where there is one. */
+  readonly mask?: { readonly path: string; readonly sha256: string } | undefined
   readonly [field: string]: unknown
 }
 
@@ -66,6 +68,7 @@ function parseLines(text: string): ScanResult[] {
 /** The numbers of results as a table. */
 export interface ResultTable {
   readonly columns: readonly string[]
+  /** NaN for what is missing. */
   row(result: ScanResult): readonly number[]
 }
 

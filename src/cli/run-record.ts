@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { readTextFile, writeTextAtomically } from '../data/index.js'
-import type { ColipriModel, StageTimes } from '../inference/index.js'
+import type { Device } from '../engine/index.js'
+import type { StageTimes } from '../inference/index.js'
 import { researchNotice } from './options.js'
+import type { ReportFacts } from './report-page.js'
 
 const file = 'run.json'
 
@@ -26,18 +28,40 @@ export function packageIdentity() {
   return { name, version, sha256: hash.digest('hex') }
 }
 
+/** What is written down of a model. */
+export interface RunModel extends Disposable {
+  readonly name: string
+  readonly weightsPath: string
+  readonly note: string | undefined
+  readonly device: Device
+  readonly dtype: string
+  readonly config: unknown
+  readonly preprocessing: unknown
+  readonly textPooling?: string
+  weightsHash(): Promise<string>
+  fingerprint(): Promise<string>
+}
+
+/** What stands below every report of a model's results. */
+export async function reportFacts(model: RunModel): Promise<ReportFacts> {
+  const { name, version } = packageIdentity()
+  const { description } = model.device.capabilities.adapter
+  const provenance = `${await model.fingerprint()}, ${model.dtype}, on ${description}, by ${name} ${version}`
+  return { notice: researchNotice, note: model.note, provenance }
+}
+
 export interface RunStart {
   readonly command: string
   /** What decides about results: a run can only be resumed with the same. */
   readonly configuration: Readonly<Record<string, unknown>>
-  readonly model: ColipriModel
+  readonly model: RunModel
 }
 
 export interface RunEnd {
   readonly timesMs: StageTimes
   /** Most bytes of tensors on the device at a time, weights included. */
   readonly peakDeviceBytes: number
-  readonly inputs: readonly { readonly path: string; readonly sha256?: string | undefined }[]
+  readonly inputs: readonly { readonly path: string; readonly sha256?: string | undefined; readonly mask?: unknown }[]
   readonly outputs: readonly string[]
   readonly failures: readonly { readonly path: string; readonly message: string }[]
 }

@@ -2,13 +2,15 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { DataError } from '../data/index.js'
+import { DataError, writeTextAtomically } from '../data/index.js'
 import {
   type ColipriModel,
   type EncodedScan,
   type EncodeImagesOptions,
   hashPath,
+  type ModelName,
   type ScanInput,
+  type StageTimes,
   Stopwatch,
   scanName,
   scanPath,
@@ -17,7 +19,7 @@ import { addModelOptions, type ModelArguments, openModel } from './model-options
 import { researchNotice } from './options.js'
 import { Progress } from './progress.js'
 import { ResultFile, type ResultTable, type ScanResult, writeCsv, writeMatrix } from './results.js'
-import { previousKey, RunRecord } from './run-record.js'
+import { previousKey, type RunModel, RunRecord } from './run-record.js'
 
 export interface RunArguments extends ModelArguments {
   readonly out: string
@@ -31,7 +33,7 @@ export interface ScanArguments extends RunArguments {
 }
 
 /** A command over scans with the options that all of them have. */
-export function scanCommand(name: string, description: string): Command {
+export function scanCommand(name: string, description: string, models?: readonly ModelName[]): Command {
   const command = new Command(name)
     .description(`${description}. Research use only, not for diagnosis`)
     .argument('<scans...>', 'files (NIfTI, NRRD, MetaImage, zipped DICOM), folders, or patterns like "**/*.nii.gz"')
@@ -40,24 +42,50 @@ export function scanCommand(name: string, description: string): Command {
     .option('--csv', 'also write results.csv')
     .option('--npy', 'also write results.npy, a row per scan in the order of results.jsonl')
     .option('--resume', 'keep the results that the folder has of unchanged scans, and go on')
-  return addModelOptions(command)
+  return addModelOptions(command, models)
 }
 
-export interface ScanRun {
+/** What the run itself needs to know of a scan that is done. */
+interface DoneScan {
+  readonly name: string
+  readonly index: number
+  readonly sha256?: string | undefined
+  readonly mask?: ScanResult['mask']
+  readonly timesMs: StageTimes
+}
+
+interface Run<Model, Scan extends DoneScan> {
   readonly command: string
   /** What decides about results beside the model. */
   readonly configuration: Readonly<Record<string, unknown>>
+  /** Called once, before the first scan: what does not work then should not cost a cohort. */
+  readonly prepare: (model: Model) => Promise<ScanHandler<Scan>>
+}
+
+export interface ScanRun extends Run<ColipriModel, EncodedScan> {
   readonly dense?: EncodeImagesOptions['dense']
   /** Leave the text tower out. */
   readonly imageOnly?: boolean
-  /** Called once, before the first scan: what does not work then should not cost a cohort. */
-  readonly prepare: (model: ColipriModel) => Promise<ScanHandler>
 }
 
-export interface ScanHandler {
+/** A run of any model over any kind of scan. */
+export interface ModelRun<Item, Model extends RunModel, Scan extends DoneScan> extends Run<Model, Scan> {
+  open(progress: Progress): Promise<Model>
+  inputOf(item: Item): { readonly scan: ScanInput; readonly mask?: ScanInput | undefined }
+  /** Scans in order; those that fail are left out and reported. */
+  encode(
+    model: Model,
+    items: readonly Item[],
+    onFailure: (failure: { readonly item: string; readonly message: string }) => void,
+  ): AsyncIterable<Scan>
+}
+
+export interface ScanHandler<Scan = EncodedScan> {
   /** What is to be kept of a scan, plain JSON. */
-  handle(scan: EncodedScan): Promise<Readonly<Record<string, unknown>>>
+  handle(scan: Scan): Promise<Readonly<Record<string, unknown>>>
   readonly table: ResultTable
+  /** The text of results.csv, where it is of a layout of its own. */
+  csv?(results: readonly ScanResult[]): string
   /** Lines for people. */
   print(result: ScanResult): string
   /** Instead of a line per scan on the standard output, nothing. Default false. */
@@ -74,36 +102,48 @@ interface Failure {
 /** Exit code where some scans failed and others did not. */
 const SOME_FAILED = 3
 
-/** Throws for what concerns every scan; a broken scan is reported and passed over, and the exit code tells. */
+/** {@link runModel} with COLIPRI. */
 export async function runScans(scans: readonly ScanInput[], options: RunArguments, run: ScanRun): Promise<void> {
+  await runModel(scans, options, {
+    ...run,
+    open: (progress) => openModel(options, progress, run.imageOnly),
+    inputOf: (scan) => ({ scan }),
+    encode: (model, items, onFailure) => model.encodeImages(items, { dense: run.dense, hash: true, onFailure }),
+  })
+}
+
+/** Throws for what concerns every scan; a broken scan is reported and passed over, and the exit code tells. */
+export async function runModel<Item, Model extends RunModel, Scan extends DoneScan>(
+  items: readonly Item[],
+  options: RunArguments,
+  run: ModelRun<Item, Model, Scan>,
+): Promise<void> {
   const progress = new Progress(process.stderr)
   const stopwatch = new Stopwatch()
   await mkdir(options.out, { recursive: true })
-  using model = await stopwatch.time('load model', () => openModel(options, progress, run.imageOnly))
+  using model = await stopwatch.time('load model', () => run.open(progress))
   const handler = await stopwatch.time('prepare', () => run.prepare(model))
   const { record, file } = await begin(options, run, model)
-  const waiting = await stopwatch.time('resume', () => withoutResults(scans, file.results))
-  await file.forget(waiting.map(scanName))
-  if (waiting.length < scans.length) console.error(`${scans.length - waiting.length} of ${scans.length} scans are done`)
+  const waiting = await stopwatch.time('resume', () => withoutResults(items, run.inputOf, file.results))
+  await file.forget(waiting.map((item) => scanName(run.inputOf(item).scan)))
+  if (waiting.length < items.length) console.error(`${items.length - waiting.length} of ${items.length} scans are done`)
   const failures: Failure[] = []
   const began = performance.now()
   const show = (name: string, done: number) => {
-    if (scans.length > 1)
-      progress.showCount(scans.length - waiting.length + done, scans.length, name, performance.now() - began)
+    if (items.length > 1)
+      progress.showCount(items.length - waiting.length + done, items.length, name, performance.now() - began)
   }
-  const encoded = model.encodeImages(waiting, {
-    ...{ dense: run.dense, hash: true },
-    onFailure: ({ item, message }) => {
-      failures.push({ path: item, message })
-      progress.clear()
-      console.error(`voxgrad: ${message}`)
-    },
+  const encoded = run.encode(model, waiting, ({ item, message }) => {
+    failures.push({ path: item, message })
+    progress.clear()
+    console.error(`voxgrad: ${message}`)
   })
   for await (const scan of encoded) {
     const handled = await stopwatch.time('use', () => handler.handle(scan))
     stopwatch.add(scan.timesMs)
     const common = { notice: researchNotice, ...(model.note !== undefined && { note: model.note }) }
-    const result = { ...{ scan: scan.name, sha256: scan.sha256! }, ...handled, timesMs: scan.timesMs, ...common }
+    const own = { scan: scan.name, sha256: scan.sha256!, ...(scan.mask && { mask: scan.mask }) }
+    const result = { ...own, ...handled, timesMs: scan.timesMs, ...common }
     await file.add(result)
     progress.clear()
     if (!handler.silent) console.log(options.json ? JSON.stringify(result) : handler.print(result))
@@ -111,7 +151,7 @@ export async function runScans(scans: readonly ScanInput[], options: RunArgument
   }
   progress.clear()
   const outputs = await writeTables(file.results, handler, options)
-  const inputsDone = file.results.map(({ scan, sha256 }) => ({ path: scan, sha256 }))
+  const inputsDone = file.results.map(({ scan, sha256, mask }) => ({ path: scan, sha256, ...(mask && { mask }) }))
   await record.finish({
     ...{ timesMs: stopwatch.timesMs, peakDeviceBytes: model.device.memory().peakBytes },
     inputs: inputsDone,
@@ -119,11 +159,15 @@ export async function runScans(scans: readonly ScanInput[], options: RunArgument
     failures,
   })
   if (!options.json) printNotice(model)
-  if (failures.length > 0) process.exitCode = failures.length === scans.length ? 1 : SOME_FAILED
+  if (failures.length > 0) process.exitCode = failures.length === items.length ? 1 : SOME_FAILED
 }
 
 /** The record of the run, and the results to go on with. */
-async function begin({ out, resume = false }: RunArguments, { command, configuration }: ScanRun, model: ColipriModel) {
+async function begin(
+  { out, resume = false }: RunArguments,
+  { command, configuration }: Pick<ScanRun, 'command' | 'configuration'>,
+  model: RunModel,
+) {
   const before = resume ? await previousKey(out) : undefined
   const record = await RunRecord.open(out, { command, configuration, model })
   if (before !== undefined && before !== record.key) {
@@ -138,12 +182,13 @@ async function begin({ out, resume = false }: RunArguments, { command, configura
 
 async function writeTables(
   results: readonly ScanResult[],
-  { table, finish }: ScanHandler,
+  { table, csv: layout, finish }: Pick<ScanHandler, 'table' | 'csv' | 'finish'>,
   { out, csv = false, npy = false }: RunArguments & Pick<ScanArguments, 'csv' | 'npy'>,
 ): Promise<string[]> {
   const outputs = [join(out, 'results.jsonl')]
+  const writeLayout = layout && ((path: string) => writeTextAtomically(path, layout(results)))
   for (const [wanted, name, write] of [
-    [csv, 'results.csv', writeCsv],
+    [csv, 'results.csv', writeLayout ?? writeCsv],
     [npy, 'results.npy', writeMatrix],
   ] as const) {
     if (!wanted) continue
@@ -153,19 +198,31 @@ async function writeTables(
   return [...outputs, ...((await finish?.(results)) ?? [])]
 }
 
-export function printNotice({ note }: Pick<ColipriModel, 'note'>): void {
+export function printNotice({ note }: Pick<RunModel, 'note'>): void {
   if (note !== undefined) console.log(note)
   console.log(researchNotice)
 }
 
-/** The scans that have no result, or another content than then. */
-async function withoutResults(scans: readonly ScanInput[], results: readonly ScanResult[]): Promise<ScanInput[]> {
-  const known = new Map(results.map(({ scan, sha256 }) => [scan, sha256]))
-  const waiting: ScanInput[] = []
-  for (const scan of scans) {
-    const [before, path] = [known.get(scanName(scan)), scanPath(scan)]
-    const now = before === undefined || path === undefined ? undefined : await hashPath(path).catch(() => undefined)
-    if (before === undefined || before !== now) waiting.push(scan)
+/** Those that have no result, or another content than then. */
+async function withoutResults<Item>(
+  items: readonly Item[],
+  inputOf: ModelRun<Item, RunModel, DoneScan>['inputOf'],
+  results: readonly ScanResult[],
+): Promise<Item[]> {
+  const known = new Map(results.map((result) => [result.scan, result]))
+  const waiting: Item[] = []
+  for (const item of items) {
+    const { scan, mask } = inputOf(item)
+    const before = known.get(scanName(scan))
+    const same =
+      before !== undefined && before.sha256 === (await hashNow(scan)) && before.mask?.sha256 === (await hashNow(mask))
+    if (!same) waiting.push(item)
   }
   return waiting
+}
+
+/** Undefined for what is no file, or cannot be read. */
+async function hashNow(input: ScanInput | undefined): Promise<string | undefined> {
+  const path = input === undefined ? undefined : scanPath(input)
+  return path === undefined ? undefined : await hashPath(path).catch(() => undefined)
 }

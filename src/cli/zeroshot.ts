@@ -1,34 +1,35 @@
 /** `voxgrad zeroshot`: the probability of findings, from words alone. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { ctRateFindings, writeTextAtomically } from '../data/index.js'
+import { ValueError } from '../engine/index.js'
 import {
-  type ColipriModel,
   type EncodedScan,
   type FindingScore,
+  type ModelName,
+  modelNames,
   promptPairs,
   promptStyles,
   readScan,
 } from '../inference/index.js'
-import { researchNotice } from './options.js'
 import type { ScanResult } from './results.js'
-import { packageIdentity } from './run-record.js'
+import { reportFacts } from './run-record.js'
 import { listScans } from './scan-list.js'
 import { drawScan } from './scan-pictures.js'
-import { runScans, type ScanArguments, scanCommand } from './scan-run.js'
+import { runScans, scanCommand } from './scan-run.js'
 import { type ReportedScan, zeroShotHtml } from './zeroshot-html.js'
+import { type OrganArguments, zeroShotOrgans } from './zeroshot-organs.js'
 
-interface ZeroShotArguments extends ScanArguments {
-  readonly findings: readonly string[]
+interface ZeroShotArguments extends OrganArguments {
   readonly prompts: (typeof promptStyles)[number]
-  readonly report?: string
 }
 
 export function zeroShotCommand(): Command {
-  return scanCommand('zeroshot', 'The probability of findings in CT scans, from words alone')
+  return scanCommand('zeroshot', 'The probability of findings in CT scans, from words alone', modelNames)
     .addOption(
-      new Option('--findings <names>', 'separated by commas')
-        .argParser(findingList)
-        .default([...ctRateFindings], 'the 18 of CT-RATE'),
+      new Option(
+        '--findings <names>',
+        'separated by commas; default: the 18 of CT-RATE, with fvlm 16 of them. Others of fvlm name their organ: lung:Cavitation',
+      ).argParser(findingList),
     )
     .addOption(
       new Option(
@@ -41,10 +42,41 @@ export function zeroShotCommand(): Command {
     .addOption(
       new Option(
         '--report <file>',
-        'an HTML page: three planes of each scan, bars of the findings, maps of where',
+        'an HTML page: three planes of each scan, bars of the findings, maps of where or outlines of the organs',
       ).conflicts('resume'),
     )
+    .option(
+      '--mask <path>',
+      'fvlm: the label map of the organs of a scan, or a folder with masks of the names of the scans',
+    )
+    .option(
+      '--mapping <file>',
+      'fvlm: organs to label numbers as JSON; default: TotalSegmentator, task total, version 2',
+    )
+    .addOption(
+      new Option(
+        '--frame <frame>',
+        'fvlm: LPS turns scans to the frame of CT-RATE; stored takes them as they lie; default LPS',
+      ).choices(['LPS', 'stored']),
+    )
+    .option('--no-hu-check', 'fvlm: also take scans that do not look as if they were in HU')
     .action(zeroShot)
+}
+
+/** Options that mean something for one model only. */
+const ownOptions: Readonly<Record<ModelName, readonly string[]>> = {
+  colipri: ['prompts', 'route', 'textPooling'],
+  fvlm: ['mask', 'mapping', 'frame', 'huCheck'],
+}
+
+/** Throws a ValueError for an option of another model: passing it over would look as if it had been followed. */
+function checkOptions(command: Command, model: ModelName): void {
+  for (const [other, names] of Object.entries(ownOptions)) {
+    const given = other === model ? undefined : names.find((name) => command.getOptionValueSource(name) === 'cli')
+    if (given === undefined) continue
+    const flag = command.options.find((option) => option.attributeName() === given)!.long
+    throw new ValueError(`zeroshot: ${flag} is an option of ${other}, not of ${model}`)
+  }
 }
 
 function findingList(text: string): string[] {
@@ -56,10 +88,16 @@ function findingList(text: string): string[] {
   return findings
 }
 
-async function zeroShot(scans: string[], options: ZeroShotArguments): Promise<void> {
-  const { findings, prompts, report } = options
+async function zeroShot(inputs: string[], options: ZeroShotArguments, command: Command): Promise<void> {
+  checkOptions(command, options.model)
+  const scans = await listScans(inputs)
+  await (options.model === 'fvlm' ? zeroShotOrgans(scans, options) : zeroShotScans(scans, options))
+}
+
+async function zeroShotScans(scans: readonly string[], options: ZeroShotArguments): Promise<void> {
+  const { findings = ctRateFindings, prompts, report } = options
   const reported: ReportedScan[] = []
-  await runScans(await listScans(scans), options, {
+  await runScans(scans, options, {
     ...{ command: 'zeroshot', configuration: { findings, prompts } },
     ...(report !== undefined && { dense: 'projected' as const }),
     prepare: async (model) => {
@@ -77,7 +115,7 @@ async function zeroShot(scans: string[], options: ZeroShotArguments): Promise<vo
         print,
         finish: async () => {
           if (report === undefined) return []
-          await writeTextAtomically(report, zeroShotHtml(reported, await factsOf(model)))
+          await writeTextAtomically(report, zeroShotHtml(reported, await reportFacts(model)))
           return [report]
         },
       }
@@ -91,13 +129,6 @@ async function draw(
   texts: readonly Float32Array[],
 ): Promise<ReportedScan> {
   return { scan: name, findings, pictures: drawScan(await readScan(name), dense!, texts) }
-}
-
-async function factsOf(model: ColipriModel) {
-  const { name, version } = packageIdentity()
-  const { description } = model.device.capabilities.adapter
-  const provenance = `${await model.fingerprint()}, ${model.dtype}, on ${description}, by ${name} ${version}`
-  return { notice: researchNotice, note: model.note, provenance }
 }
 
 function print({ scan, findings }: ScanResult): string {

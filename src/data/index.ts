@@ -1,6 +1,7 @@
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../numeric/half.js'
 export type { NamedBytes } from './byte-source.js'
 export { cropOrPad, cropOrPadMargins, cutBox, padToAtLeast, type Surplus, type VoxelBox } from './crop.js'
+export { type CsvRow, readCsv } from './datasets/csv.js'
 export {
   type CheckFinding,
   type CheckOptions,
@@ -90,7 +91,8 @@ export { NpzFile, openNpz, writeNpz } from './numpy/npz.js'
 export { axisCodes, reorient } from './orientation.js'
 export * from './phantom/index.js'
 export { UnsafePickleError } from './pickle/errors.js'
-export type { RgbImage } from './picture/canvas.js'
+export type { Colour, RgbImage } from './picture/canvas.js'
+export { labelColour } from './picture/labels.js'
 export { encodePng, writePng } from './picture/png.js'
 export { renderOrthogonalSlices, type SliceOptions } from './picture/slices.js'
 export { type IntensityWindow, type WindowPreset, windowPresets } from './picture/windows.js'

@@ -1,4 +1,10 @@
-export { type CheckpointDescription, describeCheckpoint, parseConfig, readDescription } from './checkpoint.js'
+export {
+  type CheckpointDescription,
+  describeCheckpoint,
+  type ModelConfigs,
+  parseConfig,
+  readDescription,
+} from './checkpoint.js'
 export {
   type CallOptions,
   ColipriModel,
@@ -12,6 +18,15 @@ export type { TextPooling } from './colipri/text-runner.js'
 export { type DenseImage, overScan, type PreparedGrid, patchSimilarities, valueRange } from './dense-image.js'
 export { hashPath } from './file-hash.js'
 export {
+  FvlmModel,
+  type FvlmScanOptions,
+  type FvlmZeroShotOptions,
+  type MaskedScan,
+  type ScoredOrgans,
+  type ScoreScansOptions,
+} from './fvlm/fvlm-model.js'
+export {
+  type CommonLoadOptions,
   type LoadableModels,
   type LoadModelOptions,
   type LoadModelProgress,
@@ -22,5 +37,5 @@ export {
 export { type Pipelines, pipeline, type ZeroShotClassifier } from './pipeline.js'
 export { readScan, type ScanInput, scanName, scanPath } from './prepare-task.js'
 export { type PromptPair, type PromptStyle, promptPairs, promptStyles } from './prompts.js'
-export { writeRandomWeights } from './random-weights.js'
+export { type RandomModel, writeRandomWeights } from './random-weights.js'
 export { type StageTimes, Stopwatch } from './stages.js'

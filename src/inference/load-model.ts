@@ -1,70 +1,48 @@
 /** From a name to a model that is ready. */
-import { existsSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import {
-  downloadFromHub,
-  HubError,
-  type HubProgress,
-  openWeights,
-  readTokenizer,
-  WordPieceTokenizer as Tokenizer,
-  type WordPieceTokenizer,
-} from '../data/index.js'
+import { DataError, type HubProgress, openWeights, requireMapping, totalSegmentatorLabels } from '../data/index.js'
 import { type Device, ValueError } from '../engine/index.js'
 import {
   Colipri,
-  type ColipriConfig,
   type ColipriPreprocessingOptions,
   colipriPublished,
+  Fvlm,
+  fvlmPublished,
   type LoadProgress,
 } from '../models/index.js'
 import { openDevice, type TunedDeviceOptions } from '../tuning/index.js'
-import { readDescription } from './checkpoint.js'
+import { type ModelConfigs, readDescription } from './checkpoint.js'
 import { ColipriModel } from './colipri/colipri-model.js'
 import type { TextPooling } from './colipri/text-runner.js'
+import { FvlmModel, type FvlmScanOptions } from './fvlm/fvlm-model.js'
+import { fromHub, openTokenizer } from './model-files.js'
 
 /** The models there are, by name. */
 export interface LoadableModels {
   colipri: ColipriModel
+  fvlm: FvlmModel
 }
 
 export type ModelName = keyof LoadableModels
 
-export const modelNames: readonly ModelName[] = ['colipri']
-
-/** Where a model's files lie on the Hugging Face Hub. */
-interface HubPlaces {
-  readonly weights: { readonly repo: string; readonly file: string }
-  /** CXR-BERT's vocabulary, which the model's own repository does not have. */
-  readonly vocabulary: { readonly repo: string; readonly file: string }
-}
-
-const hubPlaces: HubPlaces = {
-  weights: { repo: 'microsoft/colipri', file: 'model.safetensors' },
-  vocabulary: { repo: 'microsoft/BiomedVLP-CXR-BERT-specialized', file: 'vocab.txt' },
-}
+export const modelNames: readonly ModelName[] = ['colipri', 'fvlm']
 
 export type LoadModelProgress =
   | ({ readonly stage: 'download' } & HubProgress)
   | ({ readonly stage: 'load' } & LoadProgress)
 
-export interface LoadModelOptions {
+/** What every model can be loaded with. */
+export interface CommonLoadOptions<Config> {
   /**
    * A file of weights, or a folder with one: safetensors, PyTorch, npz. Default: the published ones, from the Hugging
-   * Face Hub by way of its cache.
+   * Face Hub by way of its cache; fVLM's are not there and must be given.
    */
   readonly weights?: string | undefined
   /** Default: what the weights say of themselves, else the published architecture. */
-  readonly config?: ColipriConfig | undefined
+  readonly config?: Config | undefined
   /** A `vocab.txt` or `tokenizer.json`. Default: the one of the weights or beside them, else CXR-BERT's from the Hub. */
   readonly vocabulary?: string | undefined
   /** Storage of parameters and activations; arithmetic is f32. Default f32; f16 needs an adapter that has it. */
   readonly dtype?: 'f32' | 'f16' | undefined
-  readonly preprocessing?: ColipriPreprocessingOptions | undefined
-  /** Default `masked`. */
-  readonly textPooling?: TextPooling | undefined
-  /** Leave the text tower out. Default false. */
-  readonly imageOnly?: boolean | undefined
   /** A device to use, which stays the caller's. Default: the model opens one and destroys it with itself. */
   readonly device?: Device | undefined
   /** How to open one. */
@@ -72,6 +50,26 @@ export interface LoadModelOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: LoadModelProgress) => void) | undefined
 }
+
+interface ModelLoadOptions {
+  colipri: CommonLoadOptions<ModelConfigs['colipri']> & {
+    readonly preprocessing?: ColipriPreprocessingOptions | undefined
+    /** Default `masked`. */
+    readonly textPooling?: TextPooling | undefined
+    /** Leave the text tower out. Default false. */
+    readonly imageOnly?: boolean | undefined
+  }
+  fvlm: CommonLoadOptions<ModelConfigs['fvlm']> & {
+    /** How scans and masks are read. */
+    readonly preprocessing?: FvlmScanOptions | undefined
+  }
+}
+
+export type LoadModelOptions<Name extends ModelName = 'colipri'> = ModelLoadOptions[Name]
+
+type Loaders = { readonly [Name in ModelName]: (options: LoadModelOptions<Name>) => Promise<LoadableModels[Name]> }
+
+const loaders: Loaders = { colipri: loadColipri, fvlm: loadFvlm }
 
 /**
  * Loads a model: `await loadModel('colipri')`, or with `{ weights: 'model.safetensors' }`. Weights go to the device tensor
@@ -82,70 +80,67 @@ export interface LoadModelOptions {
  */
 export async function loadModel<Name extends ModelName>(
   name: Name,
-  options: LoadModelOptions = {},
+  options: LoadModelOptions<Name> = {},
 ): Promise<LoadableModels[Name]> {
   if (!modelNames.includes(name)) {
     throw new ValueError(`loadModel: there is no model '${name}'. There are ${modelNames.join(', ')}`)
   }
-  return await loadColipri(options)
+  return await loaders[name](options)
 }
 
 async function loadColipri(options: LoadModelOptions): Promise<ColipriModel> {
   const { dtype = 'f32', imageOnly = false, preprocessing = {}, textPooling = 'masked', signal, onProgress } = options
-  const weightsPath = options.weights ?? (await fromHub(hubPlaces.weights, options))
+  const weightsPath =
+    options.weights ?? (await fromHub({ repo: 'microsoft/colipri', file: 'model.safetensors' }, options))
   await using weights = await openWeights(weightsPath)
   const described = readDescription(weights.metadata, 'colipri', weightsPath)
-  const device = options.device ?? (await openDevice(options.deviceOptions))
-  const ownDevice = options.device ? undefined : device
   const config = options.config ?? described.config ?? colipriPublished
-  const model = new Colipri(device, { config, dtype, imageOnly })
-  try {
-    await model.load(weights, { signal, onProgress: (progress) => onProgress?.({ stage: 'load', ...progress }) })
-  } catch (error) {
-    model.dispose()
-    ownDevice?.destroy()
-    throw error
-  }
+  const { model, ownDevice } = await onDevice(
+    options,
+    (device) => new Colipri(device, { config, dtype, imageOnly }),
+    (made) => made.load(weights, { signal, onProgress: (progress) => onProgress?.({ stage: 'load', ...progress }) }),
+  )
   const tokenizer = () => openTokenizer(weightsPath, described.vocabulary, options)
   const parts = { model, tokenizer, weightsPath, imageOnly, ownDevice, preprocessing, textPooling }
   return new ColipriModel({ ...parts, note: described.note })
 }
 
-/** The vocabulary that was asked for, that travels with the weights, that lies beside them, or CXR-BERT's own. */
-async function openTokenizer(
-  weightsPath: string,
-  inWeights: string | undefined,
-  options: LoadModelOptions,
-): Promise<WordPieceTokenizer> {
-  if (options.vocabulary !== undefined) return await readTokenizer(options.vocabulary)
-  if (inWeights !== undefined) return Tokenizer.fromVocabulary(inWeights, { path: weightsPath })
-  const folder = statSync(weightsPath).isDirectory() ? weightsPath : dirname(weightsPath)
-  const beside = ['tokenizer.json', 'vocab.txt'].map((file) => join(folder, file)).find((path) => existsSync(path))
-  return await readTokenizer(beside ?? (await vocabularyFromHub(weightsPath, options)))
-}
-
-async function vocabularyFromHub(weightsPath: string, options: LoadModelOptions): Promise<string> {
-  try {
-    return await fromHub(hubPlaces.vocabulary, options)
-  } catch (cause) {
-    if (!(cause instanceof HubError)) throw cause
-    throw new HubError(cause.problem, 'texts need a vocabulary, which is neither in the weights nor beside them', {
-      path: weightsPath,
-      remedy: `Give the vocab.txt of ${hubPlaces.vocabulary.repo} (--vocabulary, or the option vocabulary). The hub did not: ${cause.message}`,
-      cause,
+async function loadFvlm(options: LoadModelOptions<'fvlm'>): Promise<FvlmModel> {
+  const { dtype = 'f32', weights: weightsPath, preprocessing = {}, signal, onProgress } = options
+  if (weightsPath === undefined) {
+    throw new DataError('the weights of fVLM cannot be downloaded by themselves', {
+      remedy:
+        'Get model.pth by way of the page of its authors (alibaba-damo-academy/fvlm) and give its path as weights',
     })
   }
+  await using weights = await openWeights(weightsPath)
+  const described = readDescription(weights.metadata, 'fvlm', weightsPath)
+  const config = options.config ?? described.config ?? fvlmPublished
+  requireMapping(preprocessing.mapping ?? totalSegmentatorLabels, config.anatomies, 'label mapping')
+  const { model, ownDevice } = await onDevice(
+    options,
+    (device) => new Fvlm(device, { config, dtype }),
+    (made) => made.load(weights, { signal, onProgress: (progress) => onProgress?.({ stage: 'load', ...progress }) }),
+  )
+  const tokenizer = () => openTokenizer(weightsPath, described.vocabulary, options)
+  return new FvlmModel({ model, tokenizer, weightsPath, ownDevice, preprocessing, note: described.note })
 }
 
-/** The path of a file in the cache, downloaded if it is not there. */
-async function fromHub(
-  { repo, file }: HubPlaces['weights'],
-  { signal, onProgress }: LoadModelOptions,
-): Promise<string> {
-  const { files } = await downloadFromHub({
-    ...{ repo, files: [file] },
-    onProgress: (progress) => onProgress?.({ stage: 'download', ...progress }),
-    ...(signal && { signal }),
-  })
-  return files.get(file)!
+/** Makes a model and fills it, on the device that was given or one of its own; frees both where that fails. */
+async function onDevice<Model extends { dispose(): void }>(
+  { device: given, deviceOptions }: Pick<CommonLoadOptions<unknown>, 'device' | 'deviceOptions'>,
+  make: (device: Device) => Model,
+  fill: (model: Model) => Promise<unknown>,
+): Promise<{ model: Model; ownDevice: Device | undefined }> {
+  const device = given ?? (await openDevice(deviceOptions))
+  const ownDevice = given ? undefined : device
+  const model = make(device)
+  try {
+    await fill(model)
+  } catch (error) {
+    model.dispose()
+    ownDevice?.destroy()
+    throw error
+  }
+  return { model, ownDevice }
 }

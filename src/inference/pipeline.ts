@@ -2,7 +2,7 @@
 import { ValueError } from '../engine/index.js'
 import type { CallOptions } from './colipri/colipri-model.js'
 import type { ClassScore } from './colipri/scores.js'
-import { type LoadModelOptions, loadModel, type ModelName } from './load-model.js'
+import { type LoadModelOptions, loadModel } from './load-model.js'
 import type { ScanInput } from './prepare-task.js'
 
 /** Call it with a scan, or several, and candidate labels; get every label with its part of the softmax, best first. */
@@ -28,7 +28,7 @@ export interface Pipelines {
  */
 export async function pipeline<Task extends keyof Pipelines>(
   task: Task,
-  model: ModelName = 'colipri',
+  model: 'colipri' = 'colipri',
   options: LoadModelOptions = {},
 ): Promise<Pipelines[Task]> {
   if (task !== 'zero-shot-ct-classification') {

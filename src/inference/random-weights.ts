@@ -1,8 +1,13 @@
 /** Weights of the right names and shapes that mean nothing: to try everything out without a download. */
 import { RandomStream, type SafetensorsHeader, writeSafetensorsFrom } from '../data/index.js'
 import { sizeOf } from '../engine/index.js'
-import { type ColipriConfig, colipriParameters, type Initializer } from '../models/index.js'
-import { describeCheckpoint } from './checkpoint.js'
+import { colipriParameters, fvlmParameters, type Initializer } from '../models/index.js'
+import { describeCheckpoint, type ModelConfigs } from './checkpoint.js'
+
+/** A model to make weights for, COLIPRI unless another is named. */
+export type RandomModel =
+  | { readonly model?: 'colipri'; readonly config: ModelConfigs['colipri'] }
+  | { readonly model: 'fvlm'; readonly config: ModelConfigs['fvlm'] }
 
 /**
  * Writes a checkpoint as training would start from it, with its configuration and a vocabulary of single characters in
@@ -10,15 +15,17 @@ import { describeCheckpoint } from './checkpoint.js'
  */
 export async function writeRandomWeights(
   path: string,
-  { config, seed }: { readonly config: ColipriConfig; readonly seed: number },
+  { seed, ...given }: RandomModel & { readonly seed: number },
 ): Promise<{ readonly tensors: number; readonly elements: number }> {
-  const parameters = new Map(colipriParameters(config).map((parameter, n) => [parameter.name, { parameter, n }]))
+  const { model = 'colipri', config } = given
+  const declared = given.model === 'fvlm' ? fvlmParameters(given.config) : colipriParameters(given.config)
+  const parameters = new Map(declared.map((parameter, n) => [parameter.name, { parameter, n }]))
   const shapes = [...parameters].map(
     ([name, { parameter }]) => [name, [...parameter.declaration.shape]] as [string, number[]],
   )
   const headers = new Map<string, SafetensorsHeader>(shapes.map(([name, shape]) => [name, { dtype: 'F32', shape }]))
   const metadata = describeCheckpoint({
-    ...{ model: 'colipri', config, vocabulary: characters().slice(0, config.text.vocabulary).join('\n') },
+    ...{ model, config, vocabulary: characters().slice(0, config.text.vocabulary).join('\n') },
     note: `The weights are random (seed ${seed}): results mean nothing.`,
   })
   const read = async (name: string) => {

@@ -14,8 +14,9 @@ export {
   type Decomposition,
   parseDecomposition,
 } from './captions.js'
+export * from './decompose/index.js'
 export { checkHounsfield, rescaleToHounsfield } from './hounsfield.js'
-export { mergeLabels, missingMask, NoAnatomyError } from './labels.js'
+export { mergeLabels, missingMask, NoAnatomyError, requireMapping } from './labels.js'
 export {
   cropToAnatomies,
   type FvlmPreprocessing,

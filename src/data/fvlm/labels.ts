@@ -9,13 +9,7 @@ import type { LabelMapping } from './anatomies.js'
  */
 export function mergeLabels(labels: Volume, anatomies: readonly string[], mapping: LabelMapping): Volume {
   const path = volumeName(labels)
-  const unknown = anatomies.filter((anatomy) => !Object.hasOwn(mapping, anatomy))
-  if (unknown.length > 0) {
-    throw new DataError(`there are no label numbers for ${unknown.join(', ')}`, {
-      path,
-      remedy: 'Give a mapping of every anatomy, with an empty list for those that the tool does not find',
-    })
-  }
+  requireMapping(mapping, anatomies, path)
   if (anatomies.length > 255)
     throw new DataError(`${anatomies.length} anatomies do not fit a uint8 label map`, { path })
   const numbers = new Map<number, number>()
@@ -37,6 +31,16 @@ export function mergeLabels(labels: Volume, anatomies: readonly string[], mappin
   return { ...source, data }
 }
 
+/** Throws a DataError that begins with `path` for a mapping that lacks an anatomy. */
+export function requireMapping(mapping: LabelMapping, anatomies: readonly string[], path: string): void {
+  const unknown = anatomies.filter((anatomy) => !Object.hasOwn(mapping, anatomy))
+  if (unknown.length === 0) return
+  throw new DataError(`there are no label numbers for ${unknown.join(', ')}`, {
+    path,
+    remedy: 'Give a mapping of every anatomy, with an empty list for those that the tool does not find',
+  })
+}
+
 /** A mask that shows none of the model's anatomies; the published pipeline skips such scans. */
 export class NoAnatomyError extends DataError {
   constructor(anatomies: readonly string[], path: string) {
@@ -52,7 +56,8 @@ export function missingMask(path: string): DataError {
   return new DataError('fVLM needs a mask of the anatomies beside the scan', {
     path,
     remedy:
-      "Make one with TotalSegmentator, task 'total' (TotalSegmentator -i scan.nii.gz -o seg.nii.gz --ml), or give any " +
-      'label map with a mapping file such as {"lung": [1], "heart": [2], "esophagus": [3], "aorta": [4]}',
+      "Make one with TotalSegmentator, task 'total' (TotalSegmentator -i scan.nii.gz -o seg.nii.gz --ml) and give it as the " +
+      'mask (--mask seg.nii.gz), or give any label map with a mapping file of its numbers (--mapping organs.json) such as ' +
+      '{"lung": [1], "heart": [2], "esophagus": [3], "aorta": [4]}',
   })
 }

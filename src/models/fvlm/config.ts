@@ -78,3 +78,24 @@ export const fvlmPublished: FvlmConfig = {
   },
   evaluationWindow: [112, 288, 352],
 }
+
+/** The same kind of model, small: to try everything out with random weights. */
+export const fvlmTiny: FvlmConfig = {
+  ...fvlmPublished,
+  vision: {
+    ...fvlmPublished.vision,
+    trainingGrid: [2, 4, 2],
+    features: 48,
+    depth: 3,
+    heads: 3,
+    hiddenFeatures: 96,
+    taps: [0, 1],
+  },
+  projectionFeatures: 32,
+  text: { ...fvlmPublished.text, vocabulary: 160, features: 48, layers: 2, heads: 4, hiddenFeatures: 96 },
+  evaluationWindow: [32, 64, 64],
+}
+
+/** Smallest extents of a prepared scan: those of a training crop. */
+export const trainingCrop = ({ vision }: FvlmConfig): [number, number, number] =>
+  vision.patch.map((size, axis) => size * vision.trainingGrid[axis]!) as [number, number, number]

@@ -67,10 +67,17 @@ export async function embedOrgans(model: Fvlm, scan: PreparedScan): Promise<Orga
       return [...model.pooling.apply(levels, selected, { only: indices }).unit]
     })
     for (const [i, index] of indices.entries()) {
-      found.set(index, { anatomy: anatomies[index]!, embedding: Float32Array.from(await units[i]!.data()), window })
+      found.set(index, { anatomy: anatomies[index]!, embedding: unitLength(await units[i]!.data()), window })
       units[i]!.dispose()
     }
   }
   const organs = anatomies.flatMap((_, index) => found.get(index) ?? [])
   return { organs, absent, passes: windows.size }
+}
+
+/** Halves round lengths to three digits; what is handed out has length 1. */
+export function unitLength(values: ArrayLike<number>): Float32Array {
+  const vector = Float32Array.from(values)
+  const length = Math.hypot(...vector)
+  return vector.map((value) => value / length)
 }

@@ -6,11 +6,12 @@
 import type { Device, DType, Generator, Tensor } from '../../engine/index.js'
 import { type Dropping, dropAtRandom } from '../layers/dropping.js'
 import { type Parameter, ParameterScope } from '../layers/parameter.js'
-import { initializeWeights, loadWeights, type WeightSource } from '../weights.js'
+import { initializeWeights, type LoadOptions, loadWeights, type WeightSource } from '../weights.js'
 import { type FvlmConfig, fvlmPublished } from './config.js'
-import { OrganPooling } from './organ-pooling.js'
-import { TextEncoder } from './text-encoder.js'
-import { VisionEncoder } from './vision-encoder.js'
+import type { OrganPooling } from './organ-pooling.js'
+import { declareParts } from './parameters.js'
+import type { TextEncoder } from './text-encoder.js'
+import type { VisionEncoder } from './vision-encoder.js'
 
 export interface FvlmOptions {
   readonly config?: FvlmConfig | undefined
@@ -47,10 +48,11 @@ export class Fvlm {
     this.config = config
     this.device = device
     this.parameters = new ParameterScope(device, dtype)
-    this.temperature = this.parameters.declare('temp', { shape: [], initial: { kind: 'constant', value: 0.07 } })
-    this.vision = new VisionEncoder(this.parameters.at('visual_encoder'), config)
-    this.pooling = new OrganPooling(this.parameters, config)
-    this.text = new TextEncoder(this.parameters, config)
+    const { temperature, vision, pooling, text } = declareParts(this.parameters, config)
+    this.temperature = temperature
+    this.vision = vision
+    this.pooling = pooling
+    this.text = text
     this.#wanted = only ? belongsTo[only] : () => true
   }
 
@@ -58,10 +60,13 @@ export class Fvlm {
    * Loads weights with the published names: `model.pth` as `openWeights` opens it, with its tensors at the top or under
    * `model`, or a file of another format. Throws a `WeightsError` that lists everything that does not fit.
    */
-  async load(source: WeightSource): Promise<this> {
+  async load(
+    source: WeightSource,
+    { signal, onProgress }: Pick<LoadOptions, 'signal' | 'onProgress'> = {},
+  ): Promise<this> {
     const only = (name: string) => this.#wanted(name) || leftovers.test(name)
     const tolerate = (name: string) => leftovers.test(name)
-    await loadWeights(this.parameters, unwrapped(source), { only, tolerate })
+    await loadWeights(this.parameters, unwrapped(source), { only, tolerate, signal, onProgress })
     return this
   }
 

@@ -1,4 +1,4 @@
-export { type FvlmConfig, fvlmConfigSchema, fvlmPublished } from './config.js'
+export { type FvlmConfig, fvlmConfigSchema, fvlmPublished, fvlmTiny, trainingCrop } from './config.js'
 export { type ScoredScan, zeroShotCsv } from './csv.js'
 export {
   embedOrgans,
@@ -22,6 +22,7 @@ export {
 } from './objective.js'
 export { OrganPooling, type OrganPoolingOptions, type PooledOrgans } from './organ-pooling.js'
 export { intactOrgans, type MaskBatch, organTokens } from './organ-tokens.js'
+export { fvlmParameters } from './parameters.js'
 export {
   embedBatch,
   encodedCaption,

@@ -1,6 +1,6 @@
 /** Probabilities of findings from prompts, each judged by the embedding of its own anatomy. */
 import { ShapeError, tensor, ValueError } from '../../engine/index.js'
-import { embedOrgans, type OrganEmbedding, type PreparedScan } from './embed-organs.js'
+import { embedOrgans, type OrganEmbedding, type PreparedScan, unitLength } from './embed-organs.js'
 import { fvlmFindings, promptPair, type ZeroShotFinding } from './findings.js'
 import type { Fvlm } from './fvlm.js'
 
@@ -42,7 +42,7 @@ export async function embedTexts(
   const values = Float32Array.from(await unit.data())
   for (const made of [unit, idTensor, maskTensor]) made.dispose()
   const { projectionFeatures: length } = model.config
-  return texts.map((_, i) => values.slice(i * length, (i + 1) * length))
+  return texts.map((_, i) => unitLength(values.subarray(i * length, (i + 1) * length)))
 }
 
 /** Prompt vectors of findings: embedded once, used for any number of scans. */
@@ -89,11 +89,13 @@ export interface ZeroShotResult {
   /** Labels of the findings without a probability. */
   readonly missing: readonly string[]
   readonly absentAnatomies: readonly string[]
+  /** How often the image tower ran. */
+  readonly passes: number
 }
 
 /** Scores every finding of a prepared scan. Findings of absent anatomies are reported as missing, never guessed. */
 export async function zeroShot(model: Fvlm, scan: PreparedScan, prompts: FindingPrompts): Promise<ZeroShotResult> {
-  const { organs, absent } = await embedOrgans(model, scan)
+  const { organs, absent, passes } = await embedOrgans(model, scan)
   const temperature = await model.temperature.value.item()
   const vectors = new Map(organs.map(({ anatomy, embedding }) => [anatomy, embedding]))
   const findings = prompts.findings.map((finding, i): FindingProbability => {
@@ -105,5 +107,6 @@ export async function zeroShot(model: Fvlm, scan: PreparedScan, prompts: Finding
     organs,
     missing: findings.filter(({ probability }) => probability === undefined).map(({ label }) => label),
     absentAnatomies: absent,
+    passes,
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { backward, Generator, scope, sizeOf, tensor } from '../../../src/engine/index.js'
 import { sum } from '../../../src/kernels/index.js'
 import {
@@ -180,11 +180,14 @@ describe('loading weights', () => {
 describe('embedding organs', () => {
   it('shares a pass between anatomies whose windows are the same, and names those that are absent', async () => {
     using model = new Fvlm(device, { config }).initialize(1)
+    const encode = vi.spyOn(model.vision, 'encode')
     const together = await embedOrgans(model, scanWith([1, 1, 4, 1, 5, 1, 6], [2, 2, 3, 2, 4, 2, 5]))
+    expect(encode).toHaveBeenCalledTimes(1)
     expect(together.passes).toBe(1)
     expect(together.organs.map(({ anatomy }) => anatomy)).toEqual(['lung', 'heart'])
     expect(together.absent).toEqual(['esophagus', 'aorta'])
     const apart = await embedOrgans(model, scanWith([1, 0, 2, 0, 2, 0, 3], [2, 5, 6, 7, 8, 11, 12]))
+    expect(encode).toHaveBeenCalledTimes(1 + 2)
     expect(apart.passes).toBe(2)
     for (const { embedding } of [...together.organs, ...apart.organs]) {
       expect(Math.hypot(...embedding)).toBeCloseTo(1, 5)

@@ -1,0 +1,5 @@
+export { type AskedSection, decomposeByChat, readAnswer, systemPrompt } from './ask.js'
+export { askChat, type ChatEndpoint, type ChatMessage, EndpointError } from './endpoint.js'
+export { mentions } from './lexicon.js'
+export { decomposeByRules, offlineNotice } from './offline.js'
+export { type RawReport, readRawReports } from './reports.js'
