@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { type Device, type Tensor, tensor } from '../../src/engine/index.js'
 import { infoNCE, sigLip } from '../../src/kernels/contrastive/index.js'
-import { div, add, exp, tanh } from '../../src/kernels/elementwise/index.js'
+import { add, div, exp, tanh } from '../../src/kernels/elementwise/index.js'
 import { slice } from '../../src/kernels/layout/index.js'
 import { dropout } from '../../src/kernels/random/index.js'
 import { initializeWeights, Linear, ParameterScope } from '../../src/models/index.js'
@@ -70,8 +70,7 @@ function twoTowersTask(
     collate: (samples) => ({
       x: tensor(device, Float32Array.from(samples.flatMap(({ x }) => Array.from(x))), [samples.length, 4], { dtype }),
     }),
-    loss: (batch, context) =>
-      objective(embed(batch, context), { ownRows: { start: 0, count: batch.x.shape[0]! } }),
+    loss: (batch, context) => objective(embed(batch, context), { ownRows: { start: 0, count: batch.x.shape[0]! } }),
     contrast: { embed, objective },
     dispose() {
       for (const parameter of parameters.parameters.values()) parameter.dispose()

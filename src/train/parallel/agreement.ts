@@ -8,10 +8,7 @@ import { CollectiveError } from './errors.js'
 const fingerprint = (text: string): number[] => [...createHash('sha256').update(text).digest().subarray(0, 16)]
 
 /** Throws CollectiveError on every rank, naming the items whose texts are not those of rank 0 and the ranks that differ. */
-export async function checkAgreement(
-  items: Readonly<Record<string, string>>,
-  collective: Collective,
-): Promise<void> {
+export async function checkAgreement(items: Readonly<Record<string, string>>, collective: Collective): Promise<void> {
   if (collective.size === 1) return
   const own = Float32Array.from(Object.values(items).flatMap(fingerprint))
   const all = await collective.allGather(own)

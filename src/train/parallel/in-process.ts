@@ -24,7 +24,9 @@ class MeetingPlace {
   arrive(rank: number, call: string, values: Float32Array): Promise<readonly Arrival[]> {
     return new Promise((resolve, reject) => {
       if (this.#arrived[rank]) {
-        reject(new CollectiveError(`${call}: rank ${rank} is still in ${this.#arrived[rank].call}. Await one call first`))
+        reject(
+          new CollectiveError(`${call}: rank ${rank} is still in ${this.#arrived[rank].call}. Await one call first`),
+        )
         return
       }
       this.#arrived[rank] = { call, values: values.slice(), resolve, reject }
@@ -59,7 +61,8 @@ function disagreement(arrivals: readonly Arrival[]): CollectiveError | undefined
 
 /** `size` ranks that meet in this process. Sums are added in the order of the ranks, so that they are the same every time. */
 export function inProcessCollectives(size: number): Collective[] {
-  if (!Number.isInteger(size) || size < 1) throw new ValueError(`inProcessCollectives: ${size} is not a number of ranks`)
+  if (!Number.isInteger(size) || size < 1)
+    throw new ValueError(`inProcessCollectives: ${size} is not a number of ranks`)
   const place = new MeetingPlace(size)
   return Array.from({ length: size }, (_, rank): Collective => {
     const valuesOf = async (call: string, values: Float32Array) =>

@@ -3,7 +3,8 @@ import { NotSupportedError } from '../../engine/index.js'
 import { CollectiveError } from './errors.js'
 
 const installation = 'npm install koffi@2.14.1'
-const system = 'Install Open MPI (Debian: apt-get install openmpi-bin libopenmpi3), or set VOXGRAD_MPI to the path of its libmpi'
+const system =
+  'Install Open MPI (Debian: apt-get install openmpi-bin libopenmpi3), or set VOXGRAD_MPI to the path of its libmpi'
 
 /** Where the loader of the system looks by itself. Major 40 is Open MPI 2 to 5. */
 const fileNames = ['libmpi.so.40', 'libmpi.so', 'libmpi.40.dylib', 'libmpi.dylib']
@@ -60,7 +61,8 @@ export async function loadMpi(): Promise<MpiLibrary> {
   const entries = Object.entries(prototypes).map(([name, prototype]) => [name, library.func(prototype)])
   const functions = Object.fromEntries(entries) as Record<MpiFunction, ForeignFunction>
   const check = (name: MpiFunction, code: number) => {
-    if (code !== 0) throw new CollectiveError(`${name}: failed with code ${code}. A peer may have ended; see mpirun's output`)
+    if (code !== 0)
+      throw new CollectiveError(`${name}: failed with code ${code}. A peer may have ended; see mpirun's output`)
   }
   return {
     handles: Object.fromEntries(symbols.map((name) => [name, library.symbol(name, 'void')])) as MpiLibrary['handles'],
