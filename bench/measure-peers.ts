@@ -17,7 +17,7 @@ import { roundTo, uniform } from './values.js'
 const agreement = { f32: 1e-3, f16: 2e-2 }
 const mostRepeats = 200
 /** A peer that needs longer than this for its samples gets fewer of them. */
-const patienceMs = 20_000
+const patienceMs = 10_000
 const longestSampleMs = 300
 /** Of the expected time of a sample, slept through before anybody waits: Dawn polls, and takes a core from the work. */
 const sleptShare = 0.9

@@ -14,6 +14,8 @@ export const phantomDataSchema = z.strictObject({
   difficulty: z.number().min(0).max(1).default(0.3),
   /** Multiplies noise, shading and streaks. */
   noise: z.number().min(0).default(1),
+  /** Keeps phantoms that were made, of three bytes a voxel: for several passes over them, and for other recipes. */
+  folder: z.string().optional(),
 })
 export type PhantomData = z.output<typeof phantomDataSchema>
 

@@ -84,8 +84,9 @@ export function phantomSource(options: PhantomData, split: Split, task: TaskModu
 
 /** Phantoms as studies with reports. */
 export function phantomStudies(options: PhantomData, { shape, steps }: PhantomGrid): StudyData {
-  const { difficulty, noise } = options
-  const task = { module: besideModule('phantom-study-task'), data: { steps, options: { shape, difficulty, noise } } }
+  const { difficulty, noise, folder } = options
+  const data = { steps, options: { shape, difficulty, noise }, folder }
+  const task = { module: besideModule('phantom-study-task'), data }
   const source = (split: Split): SampleSource => phantomSource(options, split, task) as SampleSource
   return {
     training: source('train'),
