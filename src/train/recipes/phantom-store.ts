@@ -27,7 +27,7 @@ const shelves = new Map<string, string>()
 
 /** A name for what decides how phantoms look: the options, and the generator, known by a small phantom it makes. */
 function shelfOf(options: PhantomStudyOptions): string {
-  const given = JSON.stringify(options)
+  const given = JSON.stringify(Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)))
   const known = shelves.get(given)
   if (known !== undefined) return known
   const sample = serialize(phantomStudy(0, { ...options, shape: [24, 18, 24] }))
