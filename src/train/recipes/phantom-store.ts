@@ -15,7 +15,9 @@ export async function keptPhantom(
   if (folder === undefined) return phantomStudy(seed, options)
   const shelf = join(folder, shelfOf(options))
   const path = join(shelf, `${seed}.phantom`)
-  const kept = await readFileBytes(path).then(deserialize, () => undefined)
+  const kept = await readFileBytes(path)
+    .then(deserialize)
+    .catch(() => undefined)
   if (kept) return kept as PhantomStudy
   const study = phantomStudy(seed, options)
   await mkdir(shelf, { recursive: true })
