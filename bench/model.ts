@@ -8,6 +8,11 @@ export interface PreparedModel {
   run(): void
   /** Checks one execution: what must hold, and how far it was off. */
   check(): Promise<{ correct: boolean; maxRelError: number; against: string }>
+  /**
+   * Whether `check` is one execution and nothing else of weight: where a case is too large for a software adapter, that one
+   * is also timed, and no other made.
+   */
+  readonly checkExecutesOnce?: boolean
   dispose(): void
 }
 

@@ -64,6 +64,7 @@ function prepared(dtype: 'f32' | 'f16', embed: () => Tensor, parts: readonly { d
       using embedding = noGrad(embed)
       return await checkUnit(embedding, dtype)
     },
+    checkExecutesOnce: true,
     dispose: () => {
       for (const part of parts) part.dispose()
     },
