@@ -1,6 +1,7 @@
 /** What a model registers to be measured end to end: a file in `bench/models` that exports `model`. */
 import type { Device } from '../src/engine/index.js'
 import type { Work } from './cost.js'
+import type { PeerModel } from './peer.js'
 
 /** A prepared end-to-end case, with its weights and inputs on the device. */
 export interface PreparedModel {
@@ -13,6 +14,8 @@ export interface PreparedModel {
    * is also timed, and no other made.
    */
   readonly checkExecutesOnce?: boolean
+  /** The same for peers, and what comes of it here. */
+  forPeers?(): Promise<{ readonly problem: PeerModel; readonly ours: ArrayLike<number> }>
   dispose(): void
 }
 

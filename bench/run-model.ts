@@ -2,10 +2,12 @@
 import { type Device, DeviceLostError, type ProfileRow, profile } from '../src/engine/index.js'
 import { isExplicit, rowLabel, type Selection } from './cases.js'
 import { boundOf } from './ceilings.js'
+import type { RunContext } from './context.js'
 import type { FloatType, Work } from './cost.js'
 import { measure } from './measure.js'
+import { measureModelPeers } from './measure-peers.js'
 import type { BenchModel, ModelCase, PreparedModel } from './model.js'
-import { emptyRow, failedRow, joinNotes, judgedRow, timedRow } from './rows.js'
+import { emptyRow, failedRow, joinNotes, judgedRow, timedRow, withPeers } from './rows.js'
 import { runOnce } from './run-once.js'
 import type { Probe, Row } from './schema.js'
 import type { Session } from './session.js'
@@ -44,7 +46,7 @@ export function modelRow({ model, test, dtype }: ModelRun): Row {
   })
 }
 
-export async function runModel(session: Session, probes: readonly Probe[], run: ModelRun): Promise<Row> {
+export async function runModel({ session, probes, peers }: RunContext, run: ModelRun): Promise<Row> {
   const { device } = session
   const { test, dtype, skip } = run
   const blank = modelRow(run)
@@ -67,7 +69,8 @@ export async function runModel(session: Session, probes: readonly Probe[], run: 
     const measurement = await measure(session.context, { run: execute, dispatches: launches.length }, steady)
     const timed = timedRow(row, work, measurement, session.clock, probes)
     const note = joinNotes(timed.note, rateOf(test, timed.medianMs), peak, slowest)
-    return { ...timed, variant: `${launches.length} launches`, note }
+    const beside = await measureModelPeers(session, prepared, peers, timed.medianMs)
+    return withPeers({ ...timed, variant: `${launches.length} launches`, note }, beside)
   } catch (error) {
     if (error instanceof DeviceLostError) throw error
     return failedRow(blank, error)
@@ -86,12 +89,12 @@ async function singleRow(
 ): Promise<Row> {
   const { test } = run
   device.resetPeakMemory()
-  const { verdict, measurement, launches, rows } = await runOnce(device, prepared)
+  const { verdict, measurement, processorSeconds, launches, rows } = await runOnce(device, prepared)
   const row = judgedRow(modelRow(run), verdict)
   if (row.status !== 'ok') return row
   const { work, slowest } = summed(rows, test.work)
   const timed = timedRow(row, work, measurement, { kind: 'wall' }, probes)
-  const once = 'one execution, compilation included'
+  const once = `one execution, compilation included, ${Math.round(processorSeconds)} s of processor time`
   const note = joinNotes(timed.note, once, rateOf(test, timed.medianMs), peakOf(device), slowest)
   return { ...timed, variant: `${launches.length} launches`, note }
 }

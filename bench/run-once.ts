@@ -11,6 +11,11 @@ export interface SingleRun {
   readonly verdict: Verdict
   /** One sample, of the wall clock, from the first recorded command to the checked result: compilation is in it. */
   readonly measurement: Measurement
+  /**
+   * Of this process over that time, all threads together. A software adapter computes in them, so that this stays the same
+   * where other work on the machine makes the sample longer.
+   */
+  readonly processorSeconds: number
   readonly launches: readonly string[]
   /** Where its time went; empty where the adapter has no timestamps. */
   readonly rows: readonly ProfileRow[]
@@ -19,12 +24,14 @@ export interface SingleRun {
 /** Executes a model whose check is one execution, once. */
 export async function runOnce(device: Device, prepared: PreparedModel): Promise<SingleRun> {
   const execute = async (): Promise<Omit<SingleRun, 'rows'>> => {
-    const start = performance.now()
+    const [start, before] = [performance.now(), process.cpuUsage()]
     // Recorded synchronously, so that the trace ends where the wait begins.
     const { result, launches } = traced(device, () => prepared.check())
     const verdict = await result
     const warm = summarize([performance.now() - start])
-    return { verdict, launches, measurement: { warm, coldMedianMs: Number.NaN, repeats: 1, pace: undefined } }
+    const { user, system } = process.cpuUsage(before)
+    const measurement = { warm, coldMedianMs: Number.NaN, repeats: 1, pace: undefined }
+    return { verdict, measurement, launches, processorSeconds: (user + system) / 1e6 }
   }
   await device.sync()
   if (!device.capabilities.timestampQuery) return { ...(await execute()), rows: [] }

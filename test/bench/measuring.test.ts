@@ -146,7 +146,7 @@ describe('what takes minutes', () => {
     const device = await testDevice()
     using x = tensor(device, [1, 2, 3])
     let executions = 0
-    const { verdict, measurement, launches, rows } = await runOnce(device, {
+    const { verdict, measurement, processorSeconds, launches, rows } = await runOnce(device, {
       run: () => expect.unreachable(),
       check: async () => {
         executions++
@@ -161,6 +161,7 @@ describe('what takes minutes', () => {
     expect(verdict.correct).toBe(true)
     expect(measurement.warm.samples).toBe(1)
     expect(measurement.warm.median).toBeGreaterThan(0)
+    expect(processorSeconds).toBeGreaterThan(0)
     expect(launches).toHaveLength(2)
     if (device.capabilities.timestampQuery) expect(rows.reduce((sum, { calls }) => sum + calls, 0)).toBe(2)
   })
