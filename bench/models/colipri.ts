@@ -98,7 +98,7 @@ function embedCase(name: string, config: ColipriConfig, size: { quick: boolean; 
     shape: [[1, ...config.image.inputSize, 1]],
     options: { features: config.image.features, depth: config.image.depth },
     ...size,
-    makes: { count: 1, what: 'volumes' },
+    ...(config !== oneBlock && { makes: { count: 1, what: 'volumes' } }),
     prepare: (device, dtype) => prepare(device, dtype, config),
   }
 }
