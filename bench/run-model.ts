@@ -26,7 +26,8 @@ export function selectModels(models: readonly BenchModel[], selection: Selection
     cases.flatMap((test) => {
       const explicit = isExplicit(`${model}/${test.name}`, model, filter)
       if (quick && !test.quick && !explicit) return []
-      const skip = software && !test.software && !explicit ? 'too large for a software adapter' : undefined
+      const tooLarge = `too large for a software adapter, unless named: --filter '${model}/${test.name}, model'`
+      const skip = software && !test.software && !explicit ? tooLarge : undefined
       return dtypes
         .filter((dtype) => filter?.test(rowLabel(`${model}/${test.name}`, 'model', dtype)) ?? true)
         .map((dtype) => ({ model, test, dtype, skip }))
