@@ -9,8 +9,7 @@ import { measureModelPeers } from './measure-peers.js'
 import type { BenchModel, ModelCase, PreparedModel } from './model.js'
 import { emptyRow, failedRow, joinNotes, judgedRow, timedRow, withPeers } from './rows.js'
 import { runOnce } from './run-once.js'
-import type { Probe, Row } from './schema.js'
-import type { Session } from './session.js'
+import type { Row } from './schema.js'
 import { traced } from './trace.js'
 
 export interface ModelRun {
@@ -53,10 +52,12 @@ export async function runModel({ session, probes, peers }: RunContext, run: Mode
   const blank = modelRow(run)
   if (skip) return { ...blank, status: 'skipped', note: skip }
   let prepared: PreparedModel | undefined
+  // What the session itself holds is not the model's.
+  const { liveBytes: ownBytes } = device.memory()
   try {
     prepared = await test.prepare(device, dtype)
     if (prepared.checkExecutesOnce && device.capabilities.software && !test.software) {
-      return await singleRow(session, probes, run, prepared)
+      return await singleRow({ session, probes }, run, prepared, ownBytes)
     }
     const row = judgedRow(blank, await prepared.check())
     if (row.status !== 'ok') return row
@@ -64,7 +65,7 @@ export async function runModel({ session, probes, peers }: RunContext, run: Mode
     device.resetPeakMemory()
     const { launches } = traced(device, execute)
     await device.sync()
-    const peak = peakOf(device)
+    const peak = peakOf(device, ownBytes)
     const { work, slowest } = await costOf(device, execute, test.work)
     const steady = session.steadyFor(boundOf(probes, work, dtype))
     const measurement = await measure(session.context, { run: execute, dispatches: launches.length }, steady)
@@ -83,12 +84,13 @@ export async function runModel({ session, probes, peers }: RunContext, run: Mode
 
 /** The row of a case that is too large for a software adapter, on one, because it was asked for by name. */
 async function singleRow(
-  { device }: Session,
-  probes: readonly Probe[],
+  { session, probes }: Pick<RunContext, 'session' | 'probes'>,
   run: ModelRun,
   prepared: PreparedModel,
+  ownBytes: number,
 ): Promise<Row> {
   const { test } = run
+  const { device } = session
   device.resetPeakMemory()
   const { verdict, measurement, processorSeconds, launches, rows } = await runOnce(device, prepared)
   const row = judgedRow(modelRow(run), verdict)
@@ -96,12 +98,12 @@ async function singleRow(
   const { work, slowest } = summed(rows, test.work)
   const timed = timedRow(row, work, measurement, { kind: 'wall' }, probes)
   const once = `one execution, compilation included, ${Math.round(processorSeconds)} s of processor time`
-  const note = joinNotes(timed.note, once, rateOf(test, timed.medianMs), peakOf(device), slowest)
+  const note = joinNotes(timed.note, once, rateOf(test, timed.medianMs), peakOf(device, ownBytes), slowest)
   return { ...timed, variant: `${launches.length} launches`, note }
 }
 
-const peakOf = (device: Device): string =>
-  `at most ${Math.ceil(device.memory().peakBytes / 2 ** 20)} MiB of tensors, weights included`
+const peakOf = (device: Device, ownBytes: number): string =>
+  `at most ${Math.ceil((device.memory().peakBytes - ownBytes) / 2 ** 20)} MiB of tensors, weights included`
 
 function rateOf({ makes }: ModelCase, medianMs: number | null): string {
   return makes && medianMs ? `${((1000 * makes.count) / medianMs).toPrecision(3)} ${makes.what}/s` : ''
