@@ -51,7 +51,10 @@ export async function measurePeers(
       'missing' in peer
         ? declined(peer.name, '', peer.missing)
         : await compare(session, pass, peer, {
-            ...{ prepare: () => peer.prepare(peerCase), dtype: peerCase.dtype, ours, deviceMs },
+            prepare: () => peer.prepare(peerCase),
+            dtype: peerCase.dtype,
+            ours,
+            deviceMs,
           }),
     )
   }

@@ -20,7 +20,7 @@ const small: ColipriConfig = {
   projectionFeatures: 64,
 }
 
-/** All voxels and tokens of the published model, and one of its sixteen blocks, which are alike: half a minute of a CPU. */
+/** All voxels and tokens of the published model, and one of its sixteen blocks, which are alike: a minute of processor time. */
 const oneBlock: ColipriConfig = { ...colipriPublished, image: { ...colipriPublished.image, depth: 1 } }
 
 const seed = 1
