@@ -36,6 +36,7 @@ export interface ScanArguments extends RunArguments {
 export function scanCommand(name: string, description: string, models?: readonly ModelName[]): Command {
   const command = new Command(name)
     .description(`${description}. Research use only, not for diagnosis`)
+    .addHelpText('after', `\nExit code ${SOME_FAILED} where some of the scans could not be read, 1 where none could.`)
     .argument('<scans...>', 'files (NIfTI, NRRD, MetaImage, zipped DICOM), folders, or patterns like "**/*.nii.gz"')
     .option('--out <folder>', 'where results.jsonl and run.json go', join('out', name))
     .option('--json', 'print the results as JSON, a line per scan')
@@ -133,6 +134,8 @@ export async function runModel<Item, Model extends RunModel, Scan extends DoneSc
     if (items.length > 1)
       progress.showCount(items.length - waiting.length + done, items.length, name, performance.now() - began)
   }
+  // A single scan may take minutes on a software adapter.
+  if (waiting[0]) progress.showPassing(`encoding ${scanName(run.inputOf(waiting[0]).scan)}`)
   const encoded = run.encode(model, waiting, ({ item, message }) => {
     failures.push({ path: item, message })
     progress.clear()
