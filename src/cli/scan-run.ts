@@ -18,10 +18,12 @@ import {
 import { addModelOptions, type ModelArguments, openModel } from './model-options.js'
 import { researchNotice } from './options.js'
 import { Progress } from './progress.js'
+import { addReadOptions, type ReadArguments, readOptions } from './read-options.js'
 import { ResultFile, type ResultTable, type ScanResult, writeCsv, writeMatrix } from './results.js'
 import { previousKey, type RunModel, RunRecord } from './run-record.js'
+import { listScans } from './scan-list.js'
 
-export interface RunArguments extends ModelArguments {
+export interface RunArguments extends ModelArguments, ReadArguments {
   readonly out: string
   readonly json?: boolean
   readonly resume?: boolean
@@ -43,7 +45,18 @@ export function scanCommand(name: string, description: string, models?: readonly
     .option('--csv', 'also write results.csv')
     .option('--npy', 'also write results.npy, a row per scan in the order of results.jsonl')
     .option('--resume', 'keep the results that the folder has of unchanged scans, and go on')
-  return addModelOptions(command, models)
+  return addReadOptions(addModelOptions(command, models))
+}
+
+/** The scans that the arguments name, to be read as the options say. Errors as of `listScans`. */
+export async function scansOf(inputs: readonly string[], options: ReadArguments): Promise<ScanInput[]> {
+  return (await listScans(inputs)).map((path) => scanOf(path, options))
+}
+
+/** One of them. */
+export function scanOf(path: string, options: ReadArguments): ScanInput {
+  const reading = readOptions(options)
+  return Object.keys(reading).length === 0 ? path : { path, reading }
 }
 
 /** What the run itself needs to know of a scan that is done. */
@@ -124,7 +137,9 @@ export async function runModel<Item, Model extends RunModel, Scan extends DoneSc
   await mkdir(options.out, { recursive: true })
   using model = await stopwatch.time('load model', () => run.open(progress))
   const handler = await stopwatch.time('prepare', () => run.prepare(model))
-  const { record, file } = await begin(options, run, model)
+  const reading = readOptions(options)
+  const configuration = { ...run.configuration, ...(Object.keys(reading).length > 0 && { reading }) }
+  const { record, file } = await begin(options, { command: run.command, configuration }, model)
   const waiting = await stopwatch.time('resume', () => withoutResults(items, run.inputOf, file.results))
   await file.forget(waiting.map((item) => scanName(run.inputOf(item).scan)))
   if (waiting.length < items.length) console.error(`${items.length - waiting.length} of ${items.length} scans are done`)

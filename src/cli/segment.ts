@@ -19,8 +19,9 @@ import {
 import { openDevice } from '../tuning/index.js'
 import { addDeviceOptions, type DeviceArguments, researchNotice } from './options.js'
 import { Progress } from './progress.js'
+import { addReadOptions, type ReadArguments, readOptions } from './read-options.js'
 
-interface SegmentArguments extends DeviceArguments {
+interface SegmentArguments extends DeviceArguments, ReadArguments {
   readonly weights: string
   readonly out: string
   readonly layout: keyof typeof layouts
@@ -41,7 +42,7 @@ const layouts = {
 export function segmentCommand(): Command {
   const command = new Command('segment')
     .description('Label the voxels of a CT scan (in HU) with a SwinUNETR')
-    .argument('<scan>', 'the scan: NIfTI, NRRD or MetaImage')
+    .argument('<scan>', 'the scan: NIfTI, NRRD, MetaImage, or DICOM (file, folder or zip)')
     .requiredOption('--weights <file>', 'weights of a fine-tuned segmenter (.safetensors, .pt, .pth, .bin)')
     .requiredOption('--out <file>', 'where the label map goes, in the grid of the scan: .nii.gz, .nrrd or .mha')
     .addOption(
@@ -66,7 +67,7 @@ export function segmentCommand(): Command {
     .addOption(
       new Option('--dtype <type>', 'storage of parameters and activations').choices(['f32', 'f16']).default('f32'),
     )
-  return addDeviceOptions(command).action(segment)
+  return addReadOptions(addDeviceOptions(command)).action(segment)
 }
 
 function parseOverlap(text: string): number {
@@ -88,7 +89,7 @@ function parseWindow(text: string): number {
 
 async function segment(path: string, options: SegmentArguments): Promise<void> {
   const stopwatch = new Stopwatch()
-  const scan = await stopwatch.time('read', () => readVolume(path))
+  const scan = await stopwatch.time('read', () => readVolume(path, readOptions(options)))
   const prepared = await stopwatch.time('preprocess', () => preprocess(scan, velvetSegmentationPreprocessing))
   using device = await stopwatch.time('open device', () => openDevice(options))
   using model = await stopwatch.time('load weights', async () => {
