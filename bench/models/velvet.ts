@@ -47,7 +47,7 @@ function encodeCase(name: string, config: SwinConfig, size: { quick: boolean; si
     name,
     shape: [[1, side, side, side, 1]],
     options: { features: config.features, depths: config.depths, heads: config.heads },
-    ...{ quick, software: true },
+    ...{ quick, software: side < 96 },
     makes: { count: 1, what: 'volumes' },
     prepare: (device, dtype) => prepare(device, dtype, { config, side }),
   }
