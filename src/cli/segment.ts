@@ -1,7 +1,7 @@
 /** `voxgrad segment`: a CT scan to a label map in the scan's own grid. */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { openWeights, preprocess, readVolume, restoreGrid, type Volume, writeVolume } from '../data/index.js'
-import { type Device, type DType, scope, type Tensor, tensor, VoxgradError } from '../engine/index.js'
+import { type Device, type DType, VoxgradError } from '../engine/index.js'
 import { Stopwatch } from '../inference/index.js'
 import {
   type Merging,
@@ -30,7 +30,7 @@ interface SegmentArguments extends DeviceArguments, ReadArguments {
   readonly blending: 'uniform' | 'gaussian'
   readonly batch: number
   readonly window: number
-  readonly dtype: DType
+  readonly dtype?: DType
 }
 
 /** How the tensors of a file are named. */
@@ -65,7 +65,10 @@ export function segmentCommand(): Command {
     .option('--window <voxels>', 'side of the windows, a multiple of 32', parseWindow, velvetSide)
     .option('--batch <windows>', 'windows at once', parseCount, 1)
     .addOption(
-      new Option('--dtype <type>', 'storage of parameters and activations').choices(['f32', 'f16']).default('f32'),
+      new Option(
+        '--dtype <type>',
+        'storage of parameters and activations; default f32, or f16 where windows of f32 are beyond the largest binding',
+      ).choices(['f32', 'f16']),
     )
   return addReadOptions(addDeviceOptions(command)).action(segment)
 }
@@ -96,10 +99,12 @@ async function segment(path: string, options: SegmentArguments): Promise<void> {
     await using weights = await openWeights(options.weights)
     return await loadSegmenter(device, weights, options)
   })
-  const labels = await stopwatch.time('segment', () => labelScan(device, model, prepared, options))
+  const labels = await stopwatch.time('segment', () => labelScan(model, prepared, options))
   const restored = restoreGrid({ ...prepared, data: labels }, prepared.history, { interpolation: 'nearest' })
   await stopwatch.time('write', () => writeVolume(options.out, restored))
-  console.log(`${options.out}: ${restored.shape.join(' x ')} voxels, ${model.config.classes} classes`)
+  console.log(
+    `${options.out}: ${restored.shape.join(' x ')} voxels, ${model.config.classes} classes, in ${model.parameters.dtype}`,
+  )
   for (const [stage, time] of Object.entries(stopwatch.timesMs)) console.log(`${stage.padEnd(14)}${time} ms`)
   console.log(researchNotice)
 }
@@ -107,11 +112,13 @@ async function segment(path: string, options: SegmentArguments): Promise<void> {
 async function loadSegmenter(
   device: Device,
   weights: WeightSource,
-  { layout, merging, dtype }: SegmentArguments,
+  { layout, merging, dtype, window, batch }: SegmentArguments,
 ): Promise<VelvetSegmenter> {
   const rule = layouts[layout]
   const config = segmenterConfigOf(renameWeights(weights, rule).renamed, merging ?? storedMerging(weights) ?? 'legacy')
-  const model = new VelvetSegmenter(device, { config, dtype })
+  const widestBytes = 4 * batch * window ** 3 * config.vision.features
+  const fitting = widestBytes <= device.capabilities.maxBindingBytes ? 'f32' : 'f16'
+  const model = new VelvetSegmenter(device, { config, dtype: dtype ?? fitting })
   try {
     await model.load(weights, rule)
   } catch (error) {
@@ -123,21 +130,16 @@ async function loadSegmenter(
 }
 
 async function labelScan(
-  device: Device,
   model: VelvetSegmenter,
   prepared: Volume,
   { overlap, blending, batch: windowBatch, window: side }: SegmentArguments,
 ): Promise<Uint8Array> {
   const progress = new Progress(process.stderr)
   const onProgress = (done: number, total: number): void => progress.show(`${done} of ${total} windows`)
-  const labels = scope((): Tensor => {
-    const volume = tensor(device, prepared.data as Float32Array, [1, ...prepared.shape, 1], {
-      dtype: model.parameters.dtype,
-    })
-    return model.segment(volume, { window: [side, side, side], overlap, blending, windowBatch, onProgress })
-  })
-  const values = Uint8Array.from(await labels.data())
-  labels.dispose()
-  progress.clear()
-  return values
+  const volume = { data: prepared.data as Float32Array, shape: prepared.shape }
+  try {
+    return await model.segment(volume, { window: [side, side, side], overlap, blending, windowBatch, onProgress })
+  } finally {
+    progress.clear()
+  }
 }
