@@ -40,7 +40,13 @@ export function fixCtRateVolume(stored: Volume, row: CtRateMetadata): Volume {
   const ras = ([x, y, z]: Triple): Triple => [-x, -y, z]
   const step = (axis: 0 | 1 | 2) => ras([a, b, across].map((cosine) => cosine[axis] * spacing[axis]!) as Triple)
   const origin = ras(numbers('ImagePositionPatient', 3) as Triple)
-  const fixed: Volume = { ...stored, data, shape, strides, affine: affineFromColumns([step(0), step(1), step(2)], origin) }
+  const fixed: Volume = {
+    ...stored,
+    data,
+    shape,
+    strides,
+    affine: affineFromColumns([step(0), step(1), step(2)], origin),
+  }
   validateVolume(fixed)
   return fixed
 }

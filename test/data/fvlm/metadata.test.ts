@@ -27,7 +27,11 @@ describe('the metadata of CT-RATE', () => {
   })
 
   it('writes the cosines as rows, as published', () => {
-    const turned = fixCtRateVolume(stored, { ...plain, XYSpacing: '[1, 1]', ImageOrientationPatient: '[0, 1, 0, -1, 0, 0]' })
+    const turned = fixCtRateVolume(stored, {
+      ...plain,
+      XYSpacing: '[1, 1]',
+      ImageOrientationPatient: '[0, 1, 0, -1, 0, 0]',
+    })
     // Row 0 of the direction is the first cosine, (0, 1, 0).
     expect(turned.affine.slice(0, 3).map((value) => value + 0)).toEqual([0, -1, 0])
     expect(turned.affine.slice(4, 7).map((value) => value + 0)).toEqual([1, 0, 0])
