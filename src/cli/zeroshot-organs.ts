@@ -1,13 +1,7 @@
 /** `voxgrad zeroshot --model fvlm`: findings from the organs that a mask shows. */
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import {
-  DataError,
-  missingMask,
-  parseLabelMapping,
-  totalSegmentatorLabels,
-  writeTextAtomically,
-} from '../data/index.js'
+import { anatomyLabels, DataError, missingMask, parseLabelMapping, writeTextAtomically } from '../data/index.js'
 import { ValueError } from '../engine/index.js'
 import { type FvlmModel, type MaskedScan, readScan, type ScoredOrgans, scanName } from '../inference/index.js'
 import { fvlmFindings, promptPair, type ZeroShotFinding, zeroShotCsv } from '../models/index.js'
@@ -80,7 +74,7 @@ function handlerOf(
       if (report !== undefined) {
         const item = given.get(name)!
         const [scan, mask] = [await readScan(item.scan), await readScan(item.mask!)]
-        const mapping = model.preprocessing.mapping ?? totalSegmentatorLabels
+        const mapping = model.preprocessing.mapping ?? anatomyLabels
         const pictures = drawOrgans(scan, mask, model.config.anatomies, mapping)
         reported.push({ scan: name, findings: kept, pictures })
       }

@@ -1,5 +1,5 @@
 /** From a name to a model that is ready. */
-import { DataError, type HubProgress, openWeights, requireMapping, totalSegmentatorLabels } from '../data/index.js'
+import { anatomyLabels, DataError, type HubProgress, openWeights, requireMapping } from '../data/index.js'
 import { type Device, ValueError } from '../engine/index.js'
 import {
   Colipri,
@@ -116,7 +116,7 @@ async function loadFvlm(options: LoadModelOptions<'fvlm'>): Promise<FvlmModel> {
   await using weights = await openWeights(weightsPath)
   const described = readDescription(weights.metadata, 'fvlm', weightsPath)
   const config = options.config ?? described.config ?? fvlmPublished
-  requireMapping(preprocessing.mapping ?? totalSegmentatorLabels, config.anatomies, 'label mapping')
+  requireMapping(preprocessing.mapping ?? anatomyLabels, config.anatomies, 'label mapping')
   const { model, ownDevice } = await onDevice(
     options,
     (device) => new Fvlm(device, { config, dtype }),

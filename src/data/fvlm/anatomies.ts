@@ -78,6 +78,12 @@ export function groupedLabels(version: 1 | 2): LabelMapping {
   )
 }
 
+/**
+ * Where the anatomies of any model are in a mask by TotalSegmentator's task `total`, version 2: the four of the released
+ * model as it has them, the other groups as {@link groupedLabels}.
+ */
+export const anatomyLabels: LabelMapping = { ...groupedLabels(2), ...totalSegmentatorLabels }
+
 const mappingSchema = z.record(z.string().min(1), z.array(z.number().int().positive()))
 
 /**

@@ -1,6 +1,7 @@
 export {
   type AnatomyGroup,
   anatomyGroups,
+  anatomyLabels,
   groupedLabels,
   type LabelMapping,
   parseLabelMapping,

@@ -7,7 +7,7 @@ import { rearranged, reorient } from '../orientation.js'
 import { preprocess } from '../preprocess/preprocess.js'
 import { resampleToSpacing } from '../resample.js'
 import { contiguous, type Volume, volumeName } from '../volume.js'
-import { type LabelMapping, totalSegmentatorLabels } from './anatomies.js'
+import { anatomyLabels, type LabelMapping, totalSegmentatorLabels } from './anatomies.js'
 import { checkHounsfield } from './hounsfield.js'
 import { mergeLabels, missingMask } from './labels.js'
 
@@ -96,7 +96,7 @@ export function prepareFvlmScan(
   mask: Volume | undefined,
   options: PrepareFvlmOptions = {},
 ): PreparedFvlmScan {
-  const { mapping = totalSegmentatorLabels, preprocessing = fvlmPreprocessing } = options
+  const { mapping = anatomyLabels, preprocessing = fvlmPreprocessing } = options
   const { anatomies = Object.keys(totalSegmentatorLabels), frame = 'LPS', checkIntensities = true } = options
   if (!mask) throw missingMask(volumeName(scan))
   checkOneGrid(scan, mask)

@@ -207,7 +207,10 @@ export class FvlmModel {
 
   #prepareOptions(hash: boolean): PrepareMaskedOptions {
     const { anatomies } = this.config
-    const preprocessing = { ...fvlmPreprocessing, leastExtents: trainingCrop(this.config) }
+    const preprocessing = this.config.preprocessing ?? {
+      ...fvlmPreprocessing,
+      leastExtents: trainingCrop(this.config),
+    }
     const prepare: PrepareFvlmOptions = { ...this.preprocessing, anatomies, preprocessing }
     return { prepare, hash }
   }

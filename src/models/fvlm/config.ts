@@ -3,6 +3,19 @@ import { z } from 'zod'
 const positive = z.number().int().positive()
 const triple = z.tuple([positive, positive, positive])
 const probability = z.number().min(0).max(1)
+const lengths = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).readonly()
+const counts = z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)]).readonly()
+
+/** From scans to the grid of an fVLM: what `prepareFvlmScan` of the data layer takes. */
+export const fvlmPreprocessingSchema = z.strictObject({
+  /** Along right to left, anterior to posterior, inferior to superior. */
+  spacingMm: lengths,
+  windowHu: z.tuple([z.number(), z.number()]).readonly(),
+  /** Voxels kept around the anatomies, along D, H, W. */
+  margin: counts,
+  /** Scans are filled up to at least this, along D, H, W. */
+  leastExtents: triple.readonly(),
+})
 
 /** What fixes the architecture of an fVLM and how scans are brought to it. Extents are in the order D, H, W. */
 export const fvlmConfigSchema = z
@@ -38,6 +51,8 @@ export const fvlmConfigSchema = z
     }),
     /** Smallest evaluation window, in voxels. */
     evaluationWindow: triple,
+    /** How the scans of its training were prepared. Default: as those of the published model. */
+    preprocessing: fvlmPreprocessingSchema.optional(),
   })
   .refine(({ vision }) => vision.taps.every((block) => block < vision.depth), {
     message: 'every tap must be a block of the tower',

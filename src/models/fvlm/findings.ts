@@ -6,6 +6,8 @@ export interface ZeroShotFinding {
   readonly label: string
   /** What the prompts say. */
   readonly wording: string
+  /** Other prompts than `Not WORDING.` and `WORDING.` */
+  readonly prompts?: readonly [negative: string, positive: string] | undefined
 }
 
 const ofAnatomy = (anatomy: string, labels: readonly (string | readonly [label: string, wording: string])[]) =>
@@ -35,7 +37,5 @@ export const fvlmFindings: readonly ZeroShotFinding[] = [
 ]
 
 /** The negative and the positive prompt of a finding. */
-export const promptPair = ({ wording }: ZeroShotFinding): [negative: string, positive: string] => [
-  `Not ${wording}.`,
-  `${wording}.`,
-]
+export const promptPair = ({ wording, prompts }: ZeroShotFinding): readonly [negative: string, positive: string] =>
+  prompts ?? [`Not ${wording}.`, `${wording}.`]

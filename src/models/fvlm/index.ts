@@ -1,5 +1,12 @@
 export { coTeachingLosses, type Taught } from './co-teaching.js'
-export { type FvlmConfig, fvlmConfigSchema, fvlmPublished, fvlmTiny, trainingCrop } from './config.js'
+export {
+  type FvlmConfig,
+  fvlmConfigSchema,
+  fvlmPreprocessingSchema,
+  fvlmPublished,
+  fvlmTiny,
+  trainingCrop,
+} from './config.js'
 export { type ScoredScan, zeroShotCsv } from './csv.js'
 export {
   embedOrgans,

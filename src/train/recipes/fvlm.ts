@@ -11,6 +11,7 @@ import {
   type FvlmConfig,
   fvlmConfigSchema,
   fvlmFindings,
+  fvlmPreprocessingSchema,
   fvlmPublished,
   type Parameter,
   promptPair,
@@ -37,31 +38,16 @@ export const fvlmPhantom: FvlmConfig = {
     ...{ positions: 128, length: 128, dropout: 0 },
   },
   evaluationWindow: [64, 48, 64],
+  preprocessing: { spacingMm: [6, 6, 6], windowHu: [-1150, 350], margin: [1, 1, 1], leastExtents: [64, 48, 64] },
 }
 
 const fvlmModels = { published: fvlmPublished, phantom: fvlmPhantom }
 
-const triple = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()])
-
-const preprocessingSchema = z.strictObject({
-  /** Along right to left, anterior to posterior, inferior to superior. */
-  spacingMm: triple,
-  windowHu: z.tuple([z.number(), z.number()]),
-  /** Voxels kept around the anatomies, along D, H, W. */
-  margin: z.tuple([z.int().min(0), z.int().min(0), z.int().min(0)]),
-  /** Scans are filled up to at least this, along D, H, W. */
-  leastExtents: z.tuple([z.int().min(1), z.int().min(1), z.int().min(1)]),
-})
-
-const phantomPreprocessing: z.output<typeof preprocessingSchema> = {
-  ...{ spacingMm: [6, 6, 6], windowHu: [-1150, 350], margin: [1, 1, 1], leastExtents: [64, 48, 64] },
-}
-
 const fvlmSchema = z.strictObject({
   model: z.union([z.enum(['published', 'phantom']), fvlmConfigSchema]).default('phantom'),
   data: z.discriminatedUnion('source', [phantomDataSchema, organDataSchema]).prefault({ source: 'phantoms' }),
-  /** Default: that of the release for the published model, else 6 mm. */
-  preprocessing: preprocessingSchema.optional(),
+  /** Default: that of the model's configuration. */
+  preprocessing: fvlmPreprocessingSchema.optional(),
   /** Probability of a flip, for each axis. The release's is 0.2. */
   flipProbability: z.number().min(0).max(1).default(0.2),
   objective: z
@@ -119,15 +105,17 @@ const parametersOf = (models: readonly Fvlm[]): Map<string, Parameter> =>
 
 async function buildFvlm(options: FvlmOptions, context: BuildContext): Promise<TrainingTask> {
   const { device, dtype, seed } = context
-  const { data: given, flipProbability } = options
-  const config = typeof options.model === 'string' ? fvlmModels[options.model] : options.model
-  const preprocessing =
-    options.preprocessing ?? (options.model === 'published' ? fvlmPreprocessing : phantomPreprocessing)
+  const { flipProbability } = options
+  const given = typeof options.model === 'string' ? fvlmModels[options.model] : options.model
+  const { preprocessing = given.preprocessing ?? fvlmPreprocessing } = options
+  // With the weights goes how scans have to be prepared for them.
+  const config = { ...given, preprocessing }
   const grid = { config, preprocessing, flipProbability }
-  const data = given.source === 'phantoms' ? phantomOrgans(given, grid) : await ctRateOrgans(given, grid)
+  const { data: source } = options
+  const data = source.source === 'phantoms' ? phantomOrgans(source, grid) : await ctRateOrgans(source, grid)
   const { tokenizer } = data
   checkVocabulary(tokenizer, config.text.vocabulary)
-  const prompts = given.source === 'phantoms' ? phantomPromptsByAnatomy() : ctRatePrompts()
+  const prompts = source.source === 'phantoms' ? phantomPromptsByAnatomy() : ctRatePrompts()
   const findings = prompts.filter(({ anatomy }) => config.anatomies.includes(anatomy))
   const anatomyOf = new Map(findings.map(({ finding, anatomy }) => [finding, anatomy]))
   const { coTeaching } = options.objective

@@ -2,10 +2,10 @@
 import { join } from 'node:path'
 import type { z } from 'zod'
 import {
+  anatomyLabels,
   composeCaptions,
   DataError,
   type FvlmPreprocessing,
-  groupedLabels,
   type ImageSource,
   type LabelMapping,
   openCtRate,
@@ -16,7 +16,6 @@ import {
   readTokenizer,
   type Split,
   type TaskModule,
-  totalSegmentatorLabels,
   WordPieceTokenizer,
 } from '../../data/index.js'
 import type { FvlmConfig } from '../../models/index.js'
@@ -68,7 +67,7 @@ function taskDataOf({ config, preprocessing, flipProbability }: OrganGrid, train
   const { patch, trainingGrid } = config.vision
   const { anatomies } = config
   return {
-    ...{ anatomies, preprocessing, flipProbability, mapping: { ...groupedLabels(2), ...totalSegmentatorLabels } },
+    ...{ anatomies, preprocessing, flipProbability, mapping: anatomyLabels },
     crop: training ? ([0, 1, 2].map((a) => patch[a]! * trainingGrid[a]!) as [number, number, number]) : undefined,
   }
 }
