@@ -29,7 +29,7 @@ export function dataCheckHtml(check: DatasetCheck): string {
 <style>${style}</style>
 <h1>${escapeHtml(check.name)}</h1>
 <p><code>${escapeHtml(check.folder)}</code><br>Licence: ${escapeHtml(check.licence)}</p>
-<p><span class="${problems > 0 ? 'problem' : ''}">${problems} problems</span>, ${notices} notices</p>
+<p><span class="${problems > 0 ? 'problem' : ''}">problems: ${problems}</span>, notices: ${notices}</p>
 ${check.notes.map((note) => `<p>${escapeHtml(note)}</p>`).join('\n')}
 <h2>Contents</h2>
 ${table(

@@ -73,6 +73,6 @@ function summary({ name, licence, counts, geometry, findings, notes }: DatasetCh
       .slice(0, MOST_LINES)
       .map(({ severity, kind, names, message }) => `${severity}: ${kind}: ${names.slice(0, 4).join(', ')}: ${message}`),
     ...(ordered.length > MOST_LINES ? [`and ${ordered.length - MOST_LINES} more findings`] : []),
-    `${problems.length} problems, ${findings.length - problems.length} notices`,
+    `problems: ${problems.length}, notices: ${findings.length - problems.length}`,
   ].join('\n')
 }

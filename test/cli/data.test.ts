@@ -36,7 +36,7 @@ describe('voxgrad data check', () => {
   it('exits 0 on a sound data set and writes a summary', async () => {
     const { code, stdout } = await check('.', '--html', 'summary.html')
     expect(stdout).toContain('train       1 studies of 1 patients, 1 images, 0 masks, 1 reports')
-    expect(stdout).toContain('0 problems, 0 notices')
+    expect(stdout).toContain('problems: 0, notices: 0')
     expect(code).toBe(0)
     expect(await readFile(join(folder, 'summary.html'), 'utf8')).toContain('<h2>Geometry</h2>')
   })

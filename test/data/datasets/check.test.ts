@@ -172,6 +172,6 @@ test('the HTML summary holds everything, escaped', async () => {
   })
   expect(html).not.toContain('<script>')
   expect(html).toContain('&quot;a&quot; &amp; &lt;b&gt;')
-  expect(html).toContain('1 problems')
+  expect(html).toContain('problems: 1')
   expect(html).not.toMatch(/(src|href)=/)
 })
