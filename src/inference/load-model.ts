@@ -15,6 +15,7 @@ import { ColipriModel } from './colipri/colipri-model.js'
 import type { TextPooling } from './colipri/text-runner.js'
 import { FvlmModel, type FvlmScanOptions } from './fvlm/fvlm-model.js'
 import { fromHub, openTokenizer } from './model-files.js'
+import { weightsPathOf } from './shipped.js'
 
 /** The models there are, by name. */
 export interface LoadableModels {
@@ -33,8 +34,8 @@ export type LoadModelProgress =
 /** What every model can be loaded with. */
 export interface CommonLoadOptions<Config> {
   /**
-   * A file of weights, or a folder with one: safetensors, PyTorch, npz. Default: the published ones, from the Hugging
-   * Face Hub by way of its cache; fVLM's are not there and must be given.
+   * A file of weights, or a folder with one: safetensors, PyTorch, npz; or the name of one of the {@link shippedModels}.
+   * Default: the published ones, from the Hugging Face Hub by way of its cache; fVLM's are not there and must be given.
    */
   readonly weights?: string | undefined
   /** Default: what the weights say of themselves, else the published architecture. */
@@ -91,7 +92,9 @@ export async function loadModel<Name extends ModelName>(
 async function loadColipri(options: LoadModelOptions): Promise<ColipriModel> {
   const { dtype = 'f32', imageOnly = false, preprocessing = {}, textPooling = 'masked', signal, onProgress } = options
   const weightsPath =
-    options.weights ?? (await fromHub({ repo: 'microsoft/colipri', file: 'model.safetensors' }, options))
+    options.weights === undefined
+      ? await fromHub({ repo: 'microsoft/colipri', file: 'model.safetensors' }, options)
+      : weightsPathOf(options.weights)
   await using weights = await openWeights(weightsPath)
   const described = readDescription(weights.metadata, 'colipri', weightsPath)
   const config = options.config ?? described.config ?? colipriPublished
@@ -106,13 +109,14 @@ async function loadColipri(options: LoadModelOptions): Promise<ColipriModel> {
 }
 
 async function loadFvlm(options: LoadModelOptions<'fvlm'>): Promise<FvlmModel> {
-  const { dtype = 'f32', weights: weightsPath, preprocessing = {}, signal, onProgress } = options
-  if (weightsPath === undefined) {
+  const { dtype = 'f32', preprocessing = {}, signal, onProgress } = options
+  if (options.weights === undefined) {
     throw new DataError('the weights of fVLM cannot be downloaded by themselves', {
       remedy:
         'Get model.pth by way of the page of its authors (alibaba-damo-academy/fvlm) and give its path as weights',
     })
   }
+  const weightsPath = weightsPathOf(options.weights)
   await using weights = await openWeights(weightsPath)
   const described = readDescription(weights.metadata, 'fvlm', weightsPath)
   const config = options.config ?? described.config ?? fvlmPublished
