@@ -76,9 +76,9 @@ async function buildClip3d(options: Clip3dOptions, context: BuildContext): Promi
     probe: { data, features: (samples) => rowsOf(() => tokenMeans(model, volumeBatch(device, samples, dtype))) },
     ...{ name: 'clip3d', device, parameters: new Map(own), training: data.training },
     metadata: describeWeights({ model: 'clip3d', config, vocabulary: tokenizer.vocabulary.tokens().join('\n') }),
-    collate: (samples, { seed: stepSeed }) => {
+    collate: (samples, step) => {
       const texts = samples.map((sample, n) =>
-        shuffledReport(sentencesOf(sample), sampleStream(stepSeed, 'sentences', n), shortening),
+        shuffledReport(sentencesOf(sample), sampleStream(step, 'sentences', n), shortening),
       )
       return { volume: volumeBatch(device, samples, dtype), ...encode(texts) }
     },

@@ -63,14 +63,14 @@ export async function computeGradients(request: GradientRequest): Promise<StepGr
 
 /** One micro-batch, forward and back. */
 function accumulate(
-  { task, samples, lossScale, place }: GradientRequest,
+  { task, samples, lossScale, place, microBatchSize }: GradientRequest,
   chunk: readonly unknown[],
   n: number,
   onLeaf: LeafListener | undefined,
 ): PartLoss {
   const share = chunk.length / samples.length
   const result = scope(() => {
-    const context = contextOf(place, n)
+    const context = contextOf(place, n, n * microBatchSize)
     return backThrough(task.loss(task.collate(chunk, context), context), share * lossScale, onLeaf)
   })
   // The device can begin while the next one is recorded.
@@ -87,11 +87,14 @@ export function backThrough(
   // A scaled gradient may be beyond f16, so that it begins in f32.
   const wide = cast(loss, 'f32')
   backward(wide, { gradient: tensor(loss.device, [gradient], wide.shape), ...(onLeaf && { onLeaf }) })
+  return offTape({ loss: wide, metrics })
+}
+
+/** The numbers without the tape, as f32. */
+export function offTape({ loss, metrics = {} }: TaskLoss): TaskLoss {
   const plain = (value: Tensor) => cast(value.detach(), 'f32')
-  return {
-    loss: wide.detach(),
-    metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, plain(value)])),
-  }
+  const entries = Object.entries(metrics).map(([name, value]) => [name, plain(value)])
+  return { loss: plain(loss), metrics: Object.fromEntries(entries) }
 }
 
 async function readNumbers(
@@ -100,26 +103,28 @@ async function readNumbers(
   collective: Collective,
 ): Promise<StepGradients> {
   const gradients = trained.masters.flatMap(({ grad }) => (grad ? [grad] : []))
-  const names = Object.keys(parts[0]!.metrics ?? {})
+  // Parts may have different metrics.
+  const scalars = parts.flatMap(({ loss, metrics = {}, share }) =>
+    Object.entries({ ...metrics, [lossName]: loss }).map(([name, value]) => ({ name, value, share })),
+  )
   const row = scope(() => {
     const norms = gradients.length > 0 ? [globalNorm(gradients, 0).norm] : []
-    const scalars = parts.flatMap(({ loss, metrics = {} }) => [loss, ...names.map((name) => metrics[name]!)])
     return concat(
-      [...scalars, ...norms].map((value) => reshape(value, [1])),
+      [...scalars.map(({ value }) => value), ...norms].map((value) => reshape(value, [1])),
       0,
     )
   })
   const values = (await row.data()) as Float32Array
   row.dispose()
-  const width = 1 + names.length
-  const means = Float32Array.from({ length: width }, (_, n) =>
-    parts.reduce((sum, { share }, part) => sum + share * values[part * width + n]!, 0),
+  const names = [...new Set(scalars.map(({ name }) => name))]
+  const means = Float32Array.from(names, (name) =>
+    scalars.reduce((sum, own, n) => sum + (own.name === name ? own.share * values[n]! : 0), 0),
   )
   await collective.allReduceSum(means)
-  const [loss, ...metrics] = Array.from(means, (value) => value / collective.size)
-  return {
-    loss: loss!,
-    metrics: Object.fromEntries(names.map((name, n) => [name, metrics[n]!])),
-    norm: gradients.length > 0 ? values[parts.length * width]! : 0,
-  }
+  const byName = Object.fromEntries(names.map((name, n) => [name, means[n]! / collective.size]))
+  const { [lossName]: loss, ...metrics } = byName
+  return { loss: loss!, metrics, norm: gradients.length > 0 ? values[scalars.length]! : 0 }
 }
+
+/** The loss among metrics: no name that a recipe would give. */
+const lossName = ' loss'
