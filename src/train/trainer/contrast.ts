@@ -12,7 +12,7 @@ import type { Collective } from '../parallel/collective.js'
 import { gatherRows, sumOwnRows } from '../parallel/rows.js'
 import type { Embeddings, TaskLoss } from '../task.js'
 import { contextOf } from './contexts.js'
-import { backThrough, type GradientRequest, type LeafListener, offTape, type PartLoss } from './gradients.js'
+import { backThrough, type GradientRequest, inTurn, type LeafListener, offTape, type PartLoss } from './gradients.js'
 
 /** Adds up the gradients of the parameters. Parts of the loss: the contrast, over everything, and the rest of every chunk. */
 export async function cachedGradients(
@@ -25,18 +25,16 @@ export async function cachedGradients(
     const context = contextOf(place, n, n * microBatchSize)
     return { batch: task.collate(chunks[n]!, context), context }
   }
-  const counts: Record<string, number>[] = []
-  const parts = chunks.map((_, n) => {
-    const own = scope(() =>
+  const counts: Readonly<Record<string, number>>[] = []
+  const parts = await inTurn(task.device, chunks, (_, n) =>
+    scope(() =>
       noGrad(() => {
         const { batch, context } = batchOf(n)
-        counts.push({ ...contrast.rest?.counts(batch) })
+        counts.push(contrast.rest?.counts(batch) ?? {})
         return contrast.embed(batch, context)
       }),
-    )
-    task.device.flush()
-    return own
-  })
+    ),
+  )
   const shares = await sharesOf(counts, place.collective)
   const all = await gatherRows(joinChunks(parts), place.collective)
   for (const leaf of Object.values(all)) leaf.setRequiresGrad()
@@ -47,8 +45,8 @@ export async function cachedGradients(
   const asked = Object.entries(all).flatMap(([name, { grad }]) => (grad ? [[name, grad] as const] : []))
   const gradients = await sumOwnRows(Object.fromEntries(asked), place.collective)
   for (const leaf of Object.values(all)) leaf.dispose()
-  const rests = chunks.flatMap((chunk, n) => {
-    const rest = scope(() => {
+  const rests = await inTurn(task.device, chunks, (chunk, n) =>
+    scope(() => {
       const { batch, context } = batchOf(n)
       const own = contrast.rest?.embed(batch, context, shares[n]!) ?? {
         embeddings: contrast.embed(batch, context),
@@ -57,12 +55,10 @@ export async function cachedGradients(
       const rows = { first: n * microBatchSize, count: chunk.length }
       carryBack(own, gradients, { rows, lossScale, onLeaf: onLeaf(n) })
       return own.rest && offTape(own.rest)
-    })
-    task.device.flush()
-    return rest ? [{ ...rest, share: 1 }] : []
-  })
+    }),
+  )
   for (const gradient of Object.values(gradients)) gradient.dispose()
-  return [{ ...result, share: 1 }, ...rests]
+  return [result, ...rests.filter((rest) => rest !== undefined)].map((part) => ({ ...part, share: 1 }))
 }
 
 /** What part of the things of a term is in each chunk: of those of all ranks, times the ranks over which means are taken. */

@@ -1,5 +1,5 @@
 /** The gradients of one step: over micro-batches, over chunks of a contrastive batch, over ranks. */
-import { backward, scope, type Tensor, tensor } from '../../engine/index.js'
+import { backward, type Device, scope, type Tensor, tensor } from '../../engine/index.js'
 import { cast } from '../../kernels/elementwise/index.js'
 import { concat } from '../../kernels/join/index.js'
 import { reshape } from '../../kernels/layout/index.js'
@@ -53,12 +53,36 @@ export async function computeGradients(request: GradientRequest): Promise<StepGr
   const onLeaf = (n: number) => (n === chunks.length - 1 ? (leaf: Tensor) => average.ready(leaf) : undefined)
   const parts = together
     ? await cachedGradients(request, chunks, onLeaf)
-    : chunks.map((chunk, n) => accumulate(request, chunk, n, onLeaf(n)))
+    : await inTurn(task.device, chunks, (chunk, n) => accumulate(request, chunk, n, onLeaf(n)))
   await average.finish()
   trained.takeGradients()
   const numbers = await readNumbers(parts, trained, place.collective)
   for (const { loss, metrics = {} } of parts) for (const value of [loss, ...Object.values(metrics)]) value.dispose()
   return numbers
+}
+
+/**
+ * Records one chunk after the other. The device begins with one while the next is recorded, but is never further behind:
+ * commands that wait take memory of their own.
+ */
+export async function inTurn<Chunk, Result>(
+  device: Device,
+  chunks: readonly Chunk[],
+  record: (chunk: Chunk, n: number) => Result,
+): Promise<Result[]> {
+  const results: Result[] = []
+  let before: Promise<void> | undefined
+  for (const [n, chunk] of chunks.entries()) {
+    results.push(record(chunk, n))
+    if (chunks.length === 1) break
+    const own = device.sync()
+    // Awaited behind the next chunk.
+    own.catch(() => {})
+    await before
+    before = own
+  }
+  await before
+  return results
 }
 
 /** One micro-batch, forward and back. */
@@ -73,8 +97,6 @@ function accumulate(
     const context = contextOf(place, n, n * microBatchSize)
     return backThrough(task.loss(task.collate(chunk, context), context), share * lossScale, onLeaf)
   })
-  // The device can begin while the next one is recorded.
-  task.device.flush()
   return { ...result, share }
 }
 

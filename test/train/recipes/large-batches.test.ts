@@ -99,22 +99,30 @@ describe.each(cases)('%s', (_, name, objective) => {
   })
 })
 
-/** The most bytes of the second step, beyond what was there. */
-async function peakOf(batchSize: number): Promise<number> {
+/** The most bytes of the second step, beyond what was there, and those of the parameters. */
+async function memoryOf(batchSize: number): Promise<{ readonly peak: number; readonly parameters: number }> {
   const before = device.memory().liveBytes
   const settings = { batchSize, microBatchSize: 16, gradientCaching: true }
   // Reports that all lose their end make chunks of one length, whatever is drawn.
-  const { events } = await trained('colipri-crm', settings, { objective: { ...all, maxTokens: 12 } })
-  return events[1]!.peakBytes - before
+  const { events, weights } = await trained('colipri-crm', settings, { objective: { ...all, maxTokens: 12 } })
+  return {
+    peak: events[1]!.peakBytes - before,
+    parameters: weights.reduce((sum, { byteLength }) => sum + byteLength, 0),
+  }
 }
 
 /** Of both towers: whole, joined, with their gradients; and what the loss keeps of N x N products. */
 const embeddingBytes = (samples: number) => 8 * 2 * samples * model.projectionFeatures * 4 + 4 * samples * samples * 4
 
 describe('memory of gradient caching', () => {
-  const sizes = process.env.VOXGRAD_SLOW_TESTS ? [64, 1024] : [64]
-  it.each(sizes)('a batch of %i takes that of 16, and its embeddings', async (batchSize) => {
-    const [small, large] = [await peakOf(16), await peakOf(batchSize)]
-    expect(large).toBeLessThan(1.05 * small + embeddingBytes(batchSize))
-  })
+  const sizes = process.env.VOXGRAD_SLOW_TESTS === '1' ? [64, 1024] : [64]
+  it.each(sizes)(
+    'a batch of %i takes that of 16, and its embeddings',
+    async (batchSize) => {
+      const [small, large] = [await memoryOf(16), await memoryOf(batchSize)]
+      // From the second chunk on, there are gradients of parameters while activations are at their most.
+      expect(large.peak).toBeLessThan(small.peak + small.parameters + embeddingBytes(batchSize))
+    },
+    600_000,
+  )
 })
