@@ -5,7 +5,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Device } from '../src/engine/index.js'
 import type { Direction } from './cases.js'
-import { type MissingPeer, type Peer, type PeerCase, type PreparedPeer, peerKind } from './peer.js'
+import type { PreparedModel } from './model.js'
+import {
+  type MissingPeer,
+  type Peer,
+  type PeerCase,
+  type PeerModel,
+  type PreparedPeer,
+  peerKind,
+  type Unsupported,
+} from './peer.js'
 import type { Pass, Problem } from './problem.js'
 import { joinNotes } from './rows.js'
 import type { PeerResult } from './schema.js'
@@ -17,7 +26,7 @@ import { roundTo, uniform } from './values.js'
 const agreement = { f32: 1e-3, f16: 2e-2 }
 const mostRepeats = 200
 /** A peer that needs longer than this for its samples gets fewer of them. */
-const patienceMs = 20_000
+const patienceMs = 10_000
 const longestSampleMs = 300
 /** Of the expected time of a sample, slept through before anybody waits: Dawn polls, and takes a core from the work. */
 const sleptShare = 0.9
@@ -41,8 +50,31 @@ export async function measurePeers(
     results.push(
       'missing' in peer
         ? declined(peer.name, '', peer.missing)
-        : await compare(session, pass, peer, { peerCase, ours, deviceMs }),
+        : await compare(session, pass, peer, {
+            prepare: () => peer.prepare(peerCase),
+            dtype: peerCase.dtype,
+            ours,
+            deviceMs,
+          }),
     )
+  }
+  return results
+}
+
+/** The same for a whole model; peers that have none are left out. */
+export async function measureModelPeers(
+  session: Session,
+  { run, forPeers }: PreparedModel,
+  peers: readonly (Peer | MissingPeer)[],
+  deviceMs: number | null,
+): Promise<PeerResult[]> {
+  const able = peers.flatMap((peer) => ('prepareModel' in peer ? peer : []))
+  if (able.length === 0 || !forPeers) return []
+  const { problem, ours } = await forPeers()
+  const results: PeerResult[] = []
+  for (const peer of able) {
+    const prepare = () => peer.prepareModel!(problem)
+    results.push(await compare(session, { run }, peer, { prepare, dtype: problem.dtype, ours, deviceMs }))
   }
   return results
 }
@@ -78,20 +110,27 @@ async function ourOutput(problem: Problem, direction: Direction, { inputs }: Pee
   return values
 }
 
+interface Comparison {
+  readonly prepare: () => Promise<PreparedPeer | Unsupported>
+  readonly dtype: PeerModel['dtype']
+  readonly ours: ArrayLike<number>
+  readonly deviceMs: number | null
+}
+
 async function compare(
   session: Session,
-  pass: Pass,
+  pass: Pick<Pass, 'run'>,
   peer: Peer,
-  { peerCase, ours, deviceMs }: { peerCase: PeerCase; ours: ArrayLike<number>; deviceMs: number | null },
+  { prepare, dtype, ours, deviceMs }: Comparison,
 ): Promise<PeerResult> {
   const { name, version } = peer
   let prepared: PreparedPeer | undefined
   try {
-    const offer = await peer.prepare(peerCase)
+    const offer = await prepare()
     if ('unsupported' in offer) return declined(name, version, offer.unsupported)
     prepared = offer
     const difference = relativeDifference(await prepared.output(), ours)
-    const agrees = difference <= agreement[peerCase.dtype]
+    const agrees = difference <= agreement[dtype]
     const verdict = agrees ? '' : `its result differs from ours by ${difference.toExponential(1)}`
     const { theirMs, ourMs, how } =
       prepared.measured && deviceMs
@@ -121,7 +160,7 @@ export function relativeDifference(theirs: ArrayLike<number>, ours: ArrayLike<nu
   return worst === 0 ? 0 : worst / (magnitude || 1)
 }
 
-async function alternate({ device, settings }: Session, pass: Pass, peer: PreparedPeer) {
+async function alternate({ device, settings }: Session, pass: Pick<Pass, 'run'>, peer: PreparedPeer) {
   const start = performance.now()
   // Compilation and any tuning of the peer happen in the first executions.
   await oursOnce(device, pass, 1)
@@ -148,7 +187,7 @@ export function repeatsOf(estimatesMs: readonly number[], wantedMs: number): num
   return Math.max(1, Math.min(mostRepeats, Math.ceil(wanted), Math.floor(bearable)))
 }
 
-async function oursOnce(device: Device, { run }: Pass, repeats: number, expectedMs = 0): Promise<number> {
+async function oursOnce(device: Device, { run }: Pick<Pass, 'run'>, repeats: number, expectedMs = 0): Promise<number> {
   await device.sync()
   const start = performance.now()
   for (let i = 0; i < repeats; i++) run()

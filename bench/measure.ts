@@ -59,6 +59,9 @@ const launchesPerSubmission = 3500
 const mostRepeats = 1000
 /** Ends the sampling of work that takes no time at all. */
 const mostRounds = 2000
+/** Slow work gets fewer cold samples once they have taken so long: they give one median, which is no comparison. */
+const coldPatienceMs = 2000
+const fewestColdSamples = 5
 /** Samples that are recorded before the first is read back. */
 const batchMs = 150
 
@@ -98,7 +101,8 @@ async function alternate(context: MeasureContext, contestants: readonly Contesta
   const coldTasks = contestants.map(({ run }) => ({ before: context.flushCaches, run }))
   const cold = await sampleAll(context, coldTasks, {
     estimatesMs: estimates.map((estimate) => estimate + context.flushMs),
-    wantedRounds: (rounds) => settings.coldSamples - rounds,
+    wantedRounds: (rounds, totalMs) =>
+      rounds >= fewestColdSamples && totalMs > coldPatienceMs ? 0 : settings.coldSamples - rounds,
   })
   const warmTasks = contestants.map(({ run }, i) => ({
     run: () => {

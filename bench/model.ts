@@ -1,6 +1,7 @@
 /** What a model registers to be measured end to end: a file in `bench/models` that exports `model`. */
 import type { Device } from '../src/engine/index.js'
 import type { Work } from './cost.js'
+import type { PeerModel } from './peer.js'
 
 /** A prepared end-to-end case, with its weights and inputs on the device. */
 export interface PreparedModel {
@@ -8,6 +9,13 @@ export interface PreparedModel {
   run(): void
   /** Checks one execution: what must hold, and how far it was off. */
   check(): Promise<{ correct: boolean; maxRelError: number; against: string }>
+  /**
+   * Whether `check` is one execution and nothing else of weight: where a case is too large for a software adapter, that one
+   * is also timed, and no other made.
+   */
+  readonly checkExecutesOnce?: boolean
+  /** The same for peers, and what comes of it here. */
+  forPeers?(): Promise<{ readonly problem: PeerModel; readonly ours: ArrayLike<number> }>
   dispose(): void
 }
 

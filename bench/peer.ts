@@ -13,6 +13,18 @@ export interface PeerCase {
   options: Record<string, unknown>
 }
 
+/**
+ * A whole model, forward. COLIPRI's image tower with its pooler: the volume `[N, D, H, W, 1]`, the rotary table
+ * `[T, 2 * head features]`, then the parameters, in our layouts and in the order of `options.names`; unit vectors come out.
+ */
+export interface PeerModel {
+  kind: 'colipriImage'
+  dtype: 'f32' | 'f16'
+  direction: 'forward'
+  inputs: PeerCase['inputs']
+  options: { names: string[]; heads: number; poolerHeads: number; depth: number }
+}
+
 export interface PreparedPeer {
   /** Starts one execution. */
   run(): void | Promise<void>
@@ -38,6 +50,8 @@ export interface Peer {
   /** How it is measured, as in "CPU provider, 2 threads". */
   note: string
   prepare(problem: PeerCase): Promise<PreparedPeer | Unsupported>
+  /** Where it has whole models. */
+  prepareModel?(problem: PeerModel): Promise<PreparedPeer | Unsupported>
 }
 
 /** A peer that is not installed, and why. */

@@ -39,7 +39,7 @@ export function planItems({ ops, models, failures }: Inventory, selection: Selec
   const ends = selectModels(models, selection).map(
     (run): Item => ({
       blank: () => [modelRow(run)],
-      run: async ({ session, probes }) => [await runModel(session, probes, run)],
+      run: async (context) => [await runModel(context, run)],
     }),
   )
   const host = hostNames.filter(wanted).map(

@@ -83,7 +83,13 @@ export function judgedRow(row: Row, { correct, maxRelError, against }: Verdict):
   }
 }
 
-export function timedRow(row: Row, work: Work, measurement: Measurement, clock: Clock, probes: readonly Probe[]): Row {
+export function timedRow(
+  row: Row,
+  work: Work,
+  measurement: Measurement,
+  clock: Pick<Clock, 'kind'>,
+  probes: readonly Probe[],
+): Row {
   const { warm, coldMedianMs, repeats, pace } = measurement
   const { flops, bytes } = work
   const bound = boundOf(probes, work, row.dtype as FloatType)

@@ -89,7 +89,7 @@ export class Session {
     const scale = this.quick ? 'quick: the cheapest case of each operation, gradients in f32 only, few samples; ' : ''
     return (
       `${scale}${this.clockNote}; at least ${minSamples} samples and ${minSeconds} s a case, warm; ` +
-      `${coldSamples} single executions after writing ${this.flushBytes / 2 ** 20} MiB, cold${threads}`
+      `up to ${coldSamples} single executions after writing ${this.flushBytes / 2 ** 20} MiB, cold${threads}`
     )
   }
 

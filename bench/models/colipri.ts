@@ -3,6 +3,7 @@ import { type Device, noGrad, type Tensor, tensor } from '../../src/engine/index
 import { Colipri } from '../../src/models/colipri/colipri.js'
 import { type ColipriConfig, colipriPublished } from '../../src/models/colipri/config.js'
 import type { BenchModel, ModelCase, PreparedModel } from '../model.js'
+import type { PeerModel } from '../peer.js'
 import { uniform } from '../values.js'
 
 /** Every part of the published model at a size that a software adapter runs in a fraction of a second. */
@@ -18,6 +19,9 @@ const small: ColipriConfig = {
   },
   projectionFeatures: 64,
 }
+
+/** All voxels and tokens of the published model, and one of its sixteen blocks, which are alike: a minute of processor time. */
+const oneBlock: ColipriConfig = { ...colipriPublished, image: { ...colipriPublished.image, depth: 1 } }
 
 const seed = 1
 /** Unit vectors: what every embedding must be, whatever the weights. */
@@ -38,7 +42,24 @@ async function prepare(device: Device, dtype: 'f32' | 'f16', config: ColipriConf
     seed,
   )
   const volume = tensor(device, values, shape, { dtype })
-  return prepared(dtype, () => model.embedImage(volume), [volume, model])
+  const embed = () => model.embedImage(volume)
+  return { ...prepared(dtype, embed, [volume, model]), forPeers: () => imageForPeers(model, volume, embed, dtype) }
+}
+
+/** The image tower with its values, in f32, and the embedding of the volume. */
+async function imageForPeers(model: Colipri, volume: Tensor, embed: () => Tensor, dtype: 'f32' | 'f16') {
+  const { heads, poolerHeads, depth } = model.config.image
+  const used = [...model.parameters.parameters.values()].filter(({ loaded }) => loaded)
+  using table = model.image.ropeTable(volume.device, model.image.gridOf(volume.shape))
+  using embedding = noGrad(embed)
+  const inputs: PeerModel['inputs'] = []
+  for (const value of [volume, table, ...used.map(({ value }) => value)]) {
+    inputs.push({ shape: [...value.shape], data: Float32Array.from(await value.data()) })
+  }
+  const names = used.map(({ name }) => name)
+  const options = { names, heads, poolerHeads, depth }
+  const problem: PeerModel = { kind: 'colipriImage', dtype, direction: 'forward', inputs, options }
+  return { problem, ours: await embedding.data() }
 }
 
 /** Texts as long as the tower takes them. */
@@ -64,6 +85,7 @@ function prepared(dtype: 'f32' | 'f16', embed: () => Tensor, parts: readonly { d
       using embedding = noGrad(embed)
       return await checkUnit(embedding, dtype)
     },
+    checkExecutesOnce: true,
     dispose: () => {
       for (const part of parts) part.dispose()
     },
@@ -76,7 +98,7 @@ function embedCase(name: string, config: ColipriConfig, size: { quick: boolean; 
     shape: [[1, ...config.image.inputSize, 1]],
     options: { features: config.image.features, depth: config.image.depth },
     ...size,
-    makes: { count: 1, what: 'volumes' },
+    ...(config !== oneBlock && { makes: { count: 1, what: 'volumes' } }),
     prepare: (device, dtype) => prepare(device, dtype, config),
   }
 }
@@ -93,6 +115,7 @@ export const model: BenchModel = {
       prepare: (device, dtype) => prepareText(device, dtype, 1),
     },
     embedCase('embed, small configuration', small, { quick: true, software: true }),
+    embedCase('embed, one block of sixteen', oneBlock, { quick: false, software: false }),
     embedCase('embed', colipriPublished, { quick: false, software: false }),
   ],
 }

@@ -40,6 +40,7 @@ async function prepare(device: Device, dtype: 'f32' | 'f16', config: FvlmConfig)
       const error = Number.isNaN(length) ? Number.POSITIVE_INFINITY : Math.abs(length - 1)
       return { correct: error <= unitTolerance[dtype], maxRelError: error, against: 'length 1 of the embedding' }
     },
+    checkExecutesOnce: true,
     dispose: () => {
       volume.dispose()
       model.dispose()

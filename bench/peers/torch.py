@@ -95,6 +95,57 @@ def layer_norm(options):
     return program
 
 
+def rotated(x, table):
+    sin, cos = table.chunk(2, -1)
+    return x * cos + torch.stack((-x[..., 1::2], x[..., ::2]), -1).flatten(-2) * sin
+
+
+def colipri_image(options):
+    names, heads, pooler_heads, depth = (options[key] for key in ("names", "heads", "poolerHeads", "depth"))
+
+    def program(volume, table, *tensors):
+        weights = dict(zip(names, tensors))
+
+        def linear(x, name):
+            return F.linear(x, weights[f"{name}.weight"], weights.get(f"{name}.bias"))
+
+        def norm(x, name):
+            return F.layer_norm(x, x.shape[-1:], weights[f"{name}.weight"], weights[f"{name}.bias"], 1e-5)
+
+        def split(x):
+            return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+        def attend(x, name):
+            query, key = (rotated(split(linear(x, f"{name}.{part}_proj")), table) for part in "qk")
+            mixed = F.scaled_dot_product_attention(query, key, split(linear(x, f"{name}.v_proj")))
+            return linear(norm(mixed.transpose(1, 2).flatten(2), f"{name}.norm"), f"{name}.proj")
+
+        def feed_forward(x, name):
+            hidden = F.silu(linear(x, f"{name}.fc1_g")) * linear(x, f"{name}.fc1_x")
+            return linear(norm(hidden, f"{name}.norm"), f"{name}.fc2")
+
+        backbone = "image_encoder.backbone"
+        patches = weights[f"{backbone}.down_projection.proj.weight"].permute(0, 4, 1, 2, 3)
+        bias = weights[f"{backbone}.down_projection.proj.bias"]
+        x = F.conv3d(volume.permute(0, 4, 1, 2, 3), patches, bias, patches.shape[2:]).flatten(2).transpose(1, 2)
+        for block in (f"{backbone}.eva.blocks.{number}" for number in range(depth)):
+            x = x + weights[f"{block}.gamma_1"] * attend(norm(x, f"{block}.norm1"), f"{block}.attn")
+            x = x + weights[f"{block}.gamma_2"] * feed_forward(norm(x, f"{block}.norm2"), f"{block}.mlp")
+        projector = weights["image_encoder.projector.weight"].flatten(1)
+        x = F.linear(norm(x, f"{backbone}.eva.norm"), projector, weights["image_encoder.projector.bias"]).transpose(0, 1)
+        parts = ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
+        packed, packed_bias, output, output_bias = (weights[f"image_encoder.pooler.attn.{part}"] for part in parts)
+        pooled, _ = F.multi_head_attention_forward(
+            *(x.mean(0, keepdim=True), x, x, x.shape[-1], pooler_heads, packed, packed_bias, None, None, False, 0.0),
+            *(output, output_bias),
+            training=False,
+            need_weights=False,
+        )
+        return F.normalize(pooled[0], dim=-1)
+
+    return program
+
+
 PROGRAMS = {
     "matmul": matmul,
     "linear": lambda options: F.linear,
@@ -103,6 +154,7 @@ PROGRAMS = {
     "layerNorm": layer_norm,
     "softmax": lambda options: lambda x: torch.softmax(x, options.get("axis", -1)),
     "gelu": lambda options: F.gelu,
+    "colipriImage": colipri_image,
 }
 
 

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { MissingPeer, Peer, PeerCase, PreparedPeer, Unsupported } from '../peer.js'
+import type { MissingPeer, Peer, PeerCase, PeerModel, PreparedPeer, Unsupported } from '../peer.js'
 
 interface Description {
   readonly version: string
@@ -53,6 +53,7 @@ export async function torchPeers(): Promise<(Peer | MissingPeer)[]> {
       version,
       note: `${device}; ${modeNotes[mode] ?? mode}; its own clock: ${how}`,
       prepare: (problem) => server.prepare(problem),
+      prepareModel: (problem) => server.prepare(problem),
     }
   })
 }
@@ -71,7 +72,7 @@ class TorchServer {
 
   constructor(private readonly mode: string) {}
 
-  async prepare({ inputs, ...problem }: PeerCase): Promise<PreparedPeer | Unsupported> {
+  async prepare({ inputs, ...problem }: PeerCase | PeerModel): Promise<PreparedPeer | Unsupported> {
     const id = ++this.lastId
     const shapes = inputs.map(({ shape }) => shape)
     const answer = await withFile(async (path) => {

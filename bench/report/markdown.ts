@@ -1,6 +1,6 @@
 /** The README's performance tables, from stored runs: one part per device and profile. */
 
-import type { Row, Run } from '../schema.js'
+import { type Row, type Run, rowKey } from '../schema.js'
 import { quickElementwise } from '../shapes.js'
 import { deviceId } from './compare.js'
 import { duration, figure, markdownTable, percent } from './format.js'
@@ -17,31 +17,47 @@ export function replaceBlock(text: string, block: string): string {
   return `${text.slice(0, begin + beginMark.length)}\n\n${block}\n\n${text.slice(end)}`
 }
 
-/** The newest full run of each device and profile; a quick one where there is no other. */
+/**
+ * The newest full run of each device and profile; a quick one where there is no other, and one of nothing but models too:
+ * those take long, are measured alone, and are shown from whichever run has them.
+ */
 export function newestRuns(runs: readonly Run[]): Run[] {
   const chosen = new Map<string, Run>()
-  for (const run of [...runs].sort((a, b) => a.header.date.localeCompare(b.header.date))) {
-    const key = `${deviceId(run.header)} ${run.header.profile}`
+  const worth = ({ header, rows }: Run) => (rows.every(isModel) ? 0 : header.quick ? 1 : 2)
+  for (const run of oldestFirst(runs)) {
+    const key = machineOf(run)
     const known = chosen.get(key)
-    if (!known || known.header.quick || !run.header.quick) chosen.set(key, run)
+    if (!known || worth(run) >= worth(known)) chosen.set(key, run)
   }
   return [...chosen.values()]
 }
 
+const machineOf = ({ header }: Run): string => `${deviceId(header)} ${header.profile}`
+
+const oldestFirst = (runs: readonly Run[]): Run[] =>
+  [...runs].sort((a, b) => a.header.date.localeCompare(b.header.date))
+
+const isModel = ({ direction }: Row): boolean => direction === 'model'
+
 export function performanceTables(runs: readonly Run[]): string {
   const newest = newestRuns(runs)
   if (newest.length === 0) return 'No run is stored in `bench/results` yet.'
-  return newest.map(deviceTables).join('\n\n')
+  return newest
+    .map((run) => {
+      const ofMachine = runs.filter((other) => machineOf(other) === machineOf(run))
+      return [...deviceTables(run), modelTable(ofMachine)].filter((part) => part !== '').join('\n\n')
+    })
+    .join('\n\n')
 }
 
-function deviceTables({ header, rows }: Run): string {
+function deviceTables({ header, rows }: Run): string[] {
   const { adapter, driver, profile, date, commit, dirty, version, webgpu, node, quick } = header
   const facts =
     `${driver}, profile ${profile}, voxgrad ${version} (${commit.slice(0, 10)}${dirty ? ', with changes' : ''}), ` +
     `webgpu ${webgpu}, Node ${node}, ${date.slice(0, 10)}${quick ? ', a quick run' : ''}`
-  const timed = rows.filter((row) => row.status === 'ok' && row.picked && row.direction !== 'host')
+  const timed = rows.filter((row) => row.status === 'ok' && row.picked && row.direction !== 'host' && !isModel(row))
   const memory = largestOfEach(timed.filter(({ bound }) => bound === 'memory'))
-  const parts = [
+  return [
     `### ${adapter.device || adapter.description}`,
     facts,
     probeTable(header),
@@ -53,7 +69,23 @@ function deviceTables({ header, rows }: Run): string {
     kernelTable(memory, 'GB/s', ({ gbps }) => gbps),
     peerTable(rows),
   ]
-  return parts.filter((part) => part !== '').join('\n\n')
+}
+
+/** Every model from the newest run that has it, full ones before quick ones. */
+function modelTable(runs: readonly Run[]): string {
+  const newest = new Map<string, { row: Row; header: Run['header'] }>()
+  const quickFirst = oldestFirst(runs).sort((a, b) => Number(b.header.quick) - Number(a.header.quick))
+  for (const { header, rows } of quickFirst) {
+    for (const row of rows) if (row.status === 'ok' && isModel(row)) newest.set(rowKey(row), { row, header })
+  }
+  if (newest.size === 0) return ''
+  return markdownTable(
+    ['Model', 'Type', 'Time', 'GFLOP/s', 'Run', 'Notes'],
+    [...newest.values()].map(({ row, header }) => [
+      ...[row.name, row.dtype, duration(row.medianMs), figure(row.gflops)],
+      ...[`${header.date.slice(0, 10)}, ${header.commit.slice(0, 10)}${header.quick ? ', quick' : ''}`, row.note],
+    ]),
+  )
 }
 
 /**

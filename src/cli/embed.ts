@@ -1,15 +1,14 @@
 /** `voxgrad embed`: scans to vectors. */
 import type { Command } from 'commander'
 import type { ScanResult } from './results.js'
-import { listScans } from './scan-list.js'
-import { runScans, type ScanArguments, scanCommand } from './scan-run.js'
+import { runScans, type ScanArguments, scanCommand, scansOf } from './scan-run.js'
 
 export function embedCommand(): Command {
   return scanCommand('embed', 'Embed CT scans (in HU) as unit vectors').action(embed)
 }
 
 async function embed(scans: string[], options: ScanArguments): Promise<void> {
-  await runScans(await listScans(scans), options, {
+  await runScans(await scansOf(scans, options), options, {
     ...{ command: 'embed', configuration: {}, imageOnly: true },
     prepare: async (model) => ({
       handle: async ({ embedding }) => ({

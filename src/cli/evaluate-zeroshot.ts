@@ -2,7 +2,13 @@
 import { join } from 'node:path'
 import { ctRateFindings, radChestCtAsCtRate, writeTextAtomically } from '../data/index.js'
 import { type ColipriModel, type FindingScore, promptPairs } from '../inference/index.js'
-import { type Cohort, type CohortResult, evaluateCohort, mergeForRadChestCt } from '../train/index.js'
+import {
+  type BootstrapInterval,
+  type Cohort,
+  type CohortResult,
+  evaluateCohort,
+  mergeForRadChestCt,
+} from '../train/index.js'
 import type { EvaluationContext } from './evaluate-studies.js'
 import { researchNotice } from './options.js'
 import type { ScanResult } from './results.js'
@@ -58,15 +64,17 @@ function cohortOf(results: readonly ScanResult[], { options, studyOf }: Evaluati
 }
 
 function table({ studies, patients, findings, macro }: CohortResult): string {
-  const number = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(4)).padStart(7)
-  const line = (
-    name: string,
-    { auroc, averagePrecision, f1 }: Pick<CohortResult['macro'], 'auroc' | 'averagePrecision' | 'f1'>,
-  ) =>
-    `${name.padEnd(36)}${number(auroc.estimate)} (${number(auroc.low)},${number(auroc.high)}) ${number(averagePrecision.estimate)} ${number(f1)}`
+  const number = (value: number) => (Number.isNaN(value) ? '-' : value.toFixed(3)).padStart(6)
+  const interval = ({ estimate, low, high }: BootstrapInterval) =>
+    `${number(estimate)} (${number(low)},${number(high)})`
+  const line = (name: string, scores: Pick<CohortResult['macro'], 'auroc' | 'averagePrecision' | 'f1'>) =>
+    [name.padEnd(36), ...[scores.auroc, scores.averagePrecision, scores.f1].map(interval)].join(' ')
   return [
     `${studies} studies of ${patients} patients; 95 % intervals by patient; F1 at its best threshold, which flatters`,
-    `${''.padEnd(36)}  AUROC                     AUPRC      F1`,
+    ['', 'AUROC', 'AUPRC', 'F1']
+      .map((head, n) => (n === 0 ? head.padEnd(38) : head.padEnd(22)))
+      .join(' ')
+      .trimEnd(),
     ...Object.entries(findings).map(([name, result]) => line(name, result)),
     line('mean', macro),
   ].join('\n')

@@ -1,8 +1,7 @@
 /** `voxgrad index`: scans to vectors in a store that can be searched. */
 import { type Command, Option } from 'commander'
 import { openStore, type StoreBackend, storeBackends } from '../search/index.js'
-import { listScans } from './scan-list.js'
-import { runScans, type ScanArguments, scanCommand } from './scan-run.js'
+import { runScans, type ScanArguments, scanCommand, scansOf } from './scan-run.js'
 
 interface IndexArguments extends ScanArguments {
   readonly store: string
@@ -27,7 +26,7 @@ export function addStoreOptions(command: Command): Command {
 
 async function index(scans: string[], options: IndexArguments): Promise<void> {
   const { store: location, backend } = options
-  await runScans(await listScans(scans), options, {
+  await runScans(await scansOf(scans, options), options, {
     ...{ command: 'index', configuration: { store: location, backend }, imageOnly: true },
     prepare: async (model) => {
       const whose = { model: await model.fingerprint(), dimensions: model.dimensions }

@@ -4,8 +4,7 @@ import type { Command } from 'commander'
 import { writeNifti } from '../data/index.js'
 import { overScan, patchSimilarities, valueRange } from '../inference/index.js'
 import { researchNotice } from './options.js'
-import { listScans } from './scan-list.js'
-import { runScans, type ScanArguments, scanCommand } from './scan-run.js'
+import { runScans, type ScanArguments, scanCommand, scansOf } from './scan-run.js'
 import { addTextOption } from './similarity.js'
 
 interface MapArguments extends ScanArguments {
@@ -26,7 +25,7 @@ interface TextMap {
 
 async function map(scans: string[], options: MapArguments): Promise<void> {
   const { text: texts, out } = options
-  await runScans(await listScans(scans), options, {
+  await runScans(await scansOf(scans, options), options, {
     ...{ command: 'map', configuration: { texts }, dense: 'projected' as const },
     prepare: async (model) => {
       const vectors = await model.encodeText(texts)

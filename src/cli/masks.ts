@@ -2,7 +2,12 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { DataError } from '../data/index.js'
-import type { MaskedScan } from '../inference/index.js'
+
+/** Paths of a scan and of its mask. */
+export interface MaskPair {
+  readonly scan: string
+  readonly mask: string
+}
 
 const ending = /\.(nii|nii\.gz|nrrd|nhdr|mha|mhd|zip)$/i
 
@@ -14,7 +19,7 @@ const stemOf = (path: string): string => basename(path).replace(ending, '')
  * file `scan` with any ending. Throws a DataError for a file beside several scans, and for names that two files or two
  * scans have. A scan without a mask gets the path where it was looked for, so that it fails alone.
  */
-export async function pairMasks(scans: readonly string[], mask: string): Promise<MaskedScan[]> {
+export async function pairMasks(scans: readonly string[], mask: string): Promise<MaskPair[]> {
   const found = await stat(mask).catch((cause: unknown) => {
     throw new DataError('there is no such mask', { path: mask, cause })
   })

@@ -11,7 +11,7 @@ export interface ReadArguments {
   readonly index?: number
   readonly space?: WorldFrame
   readonly series?: string
-  readonly accept?: AcceptableDicomIssue[]
+  readonly accept?: readonly AcceptableDicomIssue[]
 }
 
 export function addReadOptions(command: Command): Command {
@@ -22,8 +22,20 @@ export function addReadOptions(command: Command): Command {
     )
     .option('--series <uid>', 'which DICOM series, where there are several')
     .addOption(
-      new Option('--accept <issues...>', 'what may be wrong with a DICOM series').choices(acceptableDicomIssues),
+      new Option(
+        '--accept <problem>',
+        `what may be wrong with a DICOM series, repeatable or with commas: ${acceptableDicomIssues.join(', ')}`,
+      ).argParser(acceptedIssues),
     )
+}
+
+/** Not one option of many words: that would swallow the name of the scan behind it. */
+function acceptedIssues(text: string, before: readonly AcceptableDicomIssue[] = []): AcceptableDicomIssue[] {
+  const isAcceptable = (word: string): word is AcceptableDicomIssue =>
+    (acceptableDicomIssues as readonly string[]).includes(word)
+  const words = text.split(',').map((word) => word.trim())
+  if (words.every(isAcceptable)) return [...new Set([...before, ...words])]
+  throw new InvalidArgumentError(`Give some of ${acceptableDicomIssues.join(', ')}.`)
 }
 
 export function readOptions({ index, space, series, accept }: ReadArguments): ReadVolumeOptions {

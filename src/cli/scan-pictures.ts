@@ -2,14 +2,15 @@
 import {
   applyAffine,
   encodePng,
-  gridOf,
   invertAffine,
+  multiplyAffines,
   type RgbImage,
   renderOrthogonalSlices,
   resampleToGrid,
   resampleToSpacing,
   type Triple,
   type Volume,
+  volumeFromArray,
   voxelAt,
 } from '../data/index.js'
 import { type DenseImage, patchSimilarities, valueRange } from '../inference/index.js'
@@ -37,21 +38,44 @@ const FINEST_MM = 1.5
 export function drawScan(raw: Volume, dense: DenseImage, vectors: readonly Float32Array[]): ScanPictures {
   const scan = resampleToSpacing(raw, [FINEST_MM, FINEST_MM, FINEST_MM])
   const patches = vectors.map((vector) => patchSimilarities(dense, vector))
-  const settings = {
-    ...{ pixelMm: FINEST_MM },
-    ...(patches[0] && { pointMm: insideOf(scan, peak(patches[0])) }),
-  }
+  const cut = patches[0] ? nearestVoxel(scan, peak(patches[0])) : (scan.shape.map((size) => size >> 1) as Triple)
+  const settings = { pixelMm: FINEST_MM, pointMm: applyAffine(scan.affine, cut) }
   const image = renderOrthogonalSlices(scan, { ...settings, window: 'wide' })
   const maps = patches.map((volume): MapPicture => {
     const [lowest, highest] = valueRange(volume)
-    // Linear interpolation over the display grid; what the network did not see has no colour.
-    const over = resampleToGrid(volume, gridOf(scan), { outside: lowest })
+    // What the network did not see has no colour.
+    const over = onPlanes(volume, scan, cut, lowest)
     const width = Math.max(highest - lowest, 1e-6)
     const window = { center: lowest + width / 2, width }
     const grey = renderOrthogonalSlices(over, { ...settings, window, annotations: false })
     return { png: colouredPng(grey), lowest, highest }
   })
   return { width: image.width, height: image.height, scan: encodePng(image), maps }
+}
+
+/**
+ * A volume on a grid, linearly interpolated where the three planes of a voxel are and 0 elsewhere: a page has many maps,
+ * and the rest of them nobody sees.
+ */
+function onPlanes(volume: Volume, { shape, affine }: Volume, cut: Triple, outside: number): Volume {
+  const data = new Float32Array(shape[0] * shape[1] * shape[2])
+  const whole = volumeFromArray(data, shape, affine)
+  for (const axis of [0, 1, 2] as const) {
+    const first: Triple = [0, 0, 0]
+    first[axis] = cut[axis]
+    const size = shape.with(axis, 1) as Triple
+    const moved = multiplyAffines(affine, [1, 0, 0, first[0], 0, 1, 0, first[1], 0, 0, 1, first[2], 0, 0, 0, 1])
+    const plane = resampleToGrid(volume, { shape: size, affine: moved }, { outside })
+    const start = cut[axis] * whole.strides[axis]
+    for (let i = 0; i < size[0]; i++) {
+      for (let j = 0; j < size[1]; j++) {
+        const line = (i * size[1] + j) * size[2]
+        const to = start + i * whole.strides[0] + j * whole.strides[1]
+        data.set((plane.data as Float32Array).subarray(line, line + size[2]), to)
+      }
+    }
+  }
+  return whole
 }
 
 /** The middle of the patch with the highest value, in RAS+ mm. */
@@ -67,11 +91,10 @@ function peak(patches: Volume): Triple {
   return applyAffine(patches.affine, best)
 }
 
-/** The place, or where the scan ends when it lies in the padding around it. */
-function insideOf({ affine, shape }: Volume, pointMm: Triple): Triple {
+/** The voxel of a place, or where the scan ends when it lies in the padding around it. */
+function nearestVoxel({ affine, shape }: Volume, pointMm: Triple): Triple {
   const index = applyAffine(invertAffine(affine), pointMm)
-  const inside = index.map((value, axis) => Math.min(Math.max(value, 0), shape[axis]! - 1)) as Triple
-  return applyAffine(affine, inside)
+  return index.map((value, axis) => Math.min(Math.max(Math.round(value), 0), shape[axis]! - 1)) as Triple
 }
 
 /** Dark red over orange to yellow, ever more opaque. */

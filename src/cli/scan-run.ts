@@ -18,10 +18,12 @@ import {
 import { addModelOptions, type ModelArguments, openModel } from './model-options.js'
 import { researchNotice } from './options.js'
 import { Progress } from './progress.js'
+import { addReadOptions, type ReadArguments, readOptions } from './read-options.js'
 import { ResultFile, type ResultTable, type ScanResult, writeCsv, writeMatrix } from './results.js'
 import { previousKey, type RunModel, RunRecord } from './run-record.js'
+import { listScans } from './scan-list.js'
 
-export interface RunArguments extends ModelArguments {
+export interface RunArguments extends ModelArguments, ReadArguments {
   readonly out: string
   readonly json?: boolean
   readonly resume?: boolean
@@ -36,13 +38,25 @@ export interface ScanArguments extends RunArguments {
 export function scanCommand(name: string, description: string, models?: readonly ModelName[]): Command {
   const command = new Command(name)
     .description(`${description}. Research use only, not for diagnosis`)
+    .addHelpText('after', `\nExit code ${SOME_FAILED} where some of the scans could not be read, 1 where none could.`)
     .argument('<scans...>', 'files (NIfTI, NRRD, MetaImage, zipped DICOM), folders, or patterns like "**/*.nii.gz"')
     .option('--out <folder>', 'where results.jsonl and run.json go', join('out', name))
     .option('--json', 'print the results as JSON, a line per scan')
     .option('--csv', 'also write results.csv')
     .option('--npy', 'also write results.npy, a row per scan in the order of results.jsonl')
     .option('--resume', 'keep the results that the folder has of unchanged scans, and go on')
-  return addModelOptions(command, models)
+  return addReadOptions(addModelOptions(command, models))
+}
+
+/** The scans that the arguments name, to be read as the options say. Errors as of `listScans`. */
+export async function scansOf(inputs: readonly string[], options: ReadArguments): Promise<ScanInput[]> {
+  return (await listScans(inputs)).map((path) => scanOf(path, options))
+}
+
+/** One of them. */
+export function scanOf(path: string, options: ReadArguments): ScanInput {
+  const reading = readOptions(options)
+  return Object.keys(reading).length === 0 ? path : { path, reading }
 }
 
 /** What the run itself needs to know of a scan that is done. */
@@ -123,7 +137,9 @@ export async function runModel<Item, Model extends RunModel, Scan extends DoneSc
   await mkdir(options.out, { recursive: true })
   using model = await stopwatch.time('load model', () => run.open(progress))
   const handler = await stopwatch.time('prepare', () => run.prepare(model))
-  const { record, file } = await begin(options, run, model)
+  const reading = readOptions(options)
+  const configuration = { ...run.configuration, ...(Object.keys(reading).length > 0 && { reading }) }
+  const { record, file } = await begin(options, { command: run.command, configuration }, model)
   const waiting = await stopwatch.time('resume', () => withoutResults(items, run.inputOf, file.results))
   await file.forget(waiting.map((item) => scanName(run.inputOf(item).scan)))
   if (waiting.length < items.length) console.error(`${items.length - waiting.length} of ${items.length} scans are done`)
@@ -133,6 +149,8 @@ export async function runModel<Item, Model extends RunModel, Scan extends DoneSc
     if (items.length > 1)
       progress.showCount(items.length - waiting.length + done, items.length, name, performance.now() - began)
   }
+  // A single scan may take minutes on a software adapter.
+  if (waiting[0]) progress.showPassing(`encoding ${scanName(run.inputOf(waiting[0]).scan)}`)
   const encoded = run.encode(model, waiting, ({ item, message }) => {
     failures.push({ path: item, message })
     progress.clear()

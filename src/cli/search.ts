@@ -5,10 +5,10 @@ import { addStoreOptions } from './index-scans.js'
 import { addModelOptions, type ModelArguments, openModel } from './model-options.js'
 import { researchNotice } from './options.js'
 import { Progress } from './progress.js'
-import { wholeNumber } from './read-options.js'
-import { printNotice } from './scan-run.js'
+import { addReadOptions, type ReadArguments, wholeNumber } from './read-options.js'
+import { printNotice, scanOf } from './scan-run.js'
 
-interface SearchArguments extends ModelArguments {
+interface SearchArguments extends ModelArguments, ReadArguments {
   readonly text?: string
   readonly volume?: string
   readonly store: string
@@ -24,7 +24,7 @@ export function searchCommand(): Command {
     .option('--volume <scan>', 'the scan to look for others like')
     .addOption(new Option('--count <number>', 'how many').argParser(wholeNumber).default(10))
     .option('--json', 'print as JSON')
-  return addModelOptions(addStoreOptions(command)).action(search)
+  return addReadOptions(addModelOptions(addStoreOptions(command))).action(search)
 }
 
 async function search(options: SearchArguments, command: Command): Promise<void> {
@@ -32,7 +32,7 @@ async function search(options: SearchArguments, command: Command): Promise<void>
   if (text === undefined && volume === undefined) command.error('error: give --text or --volume')
   await using store = await openStore(location, backend)
   using model = await openModel(options, new Progress(process.stderr), text === undefined)
-  const query = text === undefined ? await model.encodeImage(volume!) : await model.encodeText(text)
+  const query = text === undefined ? await model.encodeImage(scanOf(volume!, options)) : await model.encodeText(text)
   const found = await store.search(await model.fingerprint(), query, count)
   if (json) {
     const note = model.note === undefined ? {} : { note: model.note }

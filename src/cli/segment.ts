@@ -1,7 +1,7 @@
 /** `voxgrad segment`: a CT scan to a label map in the scan's own grid. */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { openWeights, preprocess, readVolume, restoreGrid, type Volume, writeVolume } from '../data/index.js'
-import { type Device, type DType, scope, type Tensor, tensor, VoxgradError } from '../engine/index.js'
+import { type Device, type DType, VoxgradError } from '../engine/index.js'
 import { Stopwatch } from '../inference/index.js'
 import {
   type Merging,
@@ -19,8 +19,9 @@ import {
 import { openDevice } from '../tuning/index.js'
 import { addDeviceOptions, type DeviceArguments, researchNotice } from './options.js'
 import { Progress } from './progress.js'
+import { addReadOptions, type ReadArguments, readOptions } from './read-options.js'
 
-interface SegmentArguments extends DeviceArguments {
+interface SegmentArguments extends DeviceArguments, ReadArguments {
   readonly weights: string
   readonly out: string
   readonly layout: keyof typeof layouts
@@ -29,7 +30,7 @@ interface SegmentArguments extends DeviceArguments {
   readonly blending: 'uniform' | 'gaussian'
   readonly batch: number
   readonly window: number
-  readonly dtype: DType
+  readonly dtype?: DType
 }
 
 /** How the tensors of a file are named. */
@@ -41,7 +42,7 @@ const layouts = {
 export function segmentCommand(): Command {
   const command = new Command('segment')
     .description('Label the voxels of a CT scan (in HU) with a SwinUNETR')
-    .argument('<scan>', 'the scan: NIfTI, NRRD or MetaImage')
+    .argument('<scan>', 'the scan: NIfTI, NRRD, MetaImage, or DICOM (file, folder or zip)')
     .requiredOption('--weights <file>', 'weights of a fine-tuned segmenter (.safetensors, .pt, .pth, .bin)')
     .requiredOption('--out <file>', 'where the label map goes, in the grid of the scan: .nii.gz, .nrrd or .mha')
     .addOption(
@@ -64,9 +65,12 @@ export function segmentCommand(): Command {
     .option('--window <voxels>', 'side of the windows, a multiple of 32', parseWindow, velvetSide)
     .option('--batch <windows>', 'windows at once', parseCount, 1)
     .addOption(
-      new Option('--dtype <type>', 'storage of parameters and activations').choices(['f32', 'f16']).default('f32'),
+      new Option(
+        '--dtype <type>',
+        'storage of parameters and activations; default f32, or f16 where windows of f32 are beyond the largest binding',
+      ).choices(['f32', 'f16']),
     )
-  return addDeviceOptions(command).action(segment)
+  return addReadOptions(addDeviceOptions(command)).action(segment)
 }
 
 function parseOverlap(text: string): number {
@@ -88,17 +92,19 @@ function parseWindow(text: string): number {
 
 async function segment(path: string, options: SegmentArguments): Promise<void> {
   const stopwatch = new Stopwatch()
-  const scan = await stopwatch.time('read', () => readVolume(path))
+  const scan = await stopwatch.time('read', () => readVolume(path, readOptions(options)))
   const prepared = await stopwatch.time('preprocess', () => preprocess(scan, velvetSegmentationPreprocessing))
   using device = await stopwatch.time('open device', () => openDevice(options))
   using model = await stopwatch.time('load weights', async () => {
     await using weights = await openWeights(options.weights)
     return await loadSegmenter(device, weights, options)
   })
-  const labels = await stopwatch.time('segment', () => labelScan(device, model, prepared, options))
+  const labels = await stopwatch.time('segment', () => labelScan(model, prepared, options))
   const restored = restoreGrid({ ...prepared, data: labels }, prepared.history, { interpolation: 'nearest' })
   await stopwatch.time('write', () => writeVolume(options.out, restored))
-  console.log(`${options.out}: ${restored.shape.join(' x ')} voxels, ${model.config.classes} classes`)
+  console.log(
+    `${options.out}: ${restored.shape.join(' x ')} voxels, ${model.config.classes} classes, in ${model.parameters.dtype}`,
+  )
   for (const [stage, time] of Object.entries(stopwatch.timesMs)) console.log(`${stage.padEnd(14)}${time} ms`)
   console.log(researchNotice)
 }
@@ -106,11 +112,13 @@ async function segment(path: string, options: SegmentArguments): Promise<void> {
 async function loadSegmenter(
   device: Device,
   weights: WeightSource,
-  { layout, merging, dtype }: SegmentArguments,
+  { layout, merging, dtype, window, batch }: SegmentArguments,
 ): Promise<VelvetSegmenter> {
   const rule = layouts[layout]
   const config = segmenterConfigOf(renameWeights(weights, rule).renamed, merging ?? storedMerging(weights) ?? 'legacy')
-  const model = new VelvetSegmenter(device, { config, dtype })
+  const widestBytes = 4 * batch * window ** 3 * config.vision.features
+  const fitting = widestBytes <= device.capabilities.maxBindingBytes ? 'f32' : 'f16'
+  const model = new VelvetSegmenter(device, { config, dtype: dtype ?? fitting })
   try {
     await model.load(weights, rule)
   } catch (error) {
@@ -122,21 +130,16 @@ async function loadSegmenter(
 }
 
 async function labelScan(
-  device: Device,
   model: VelvetSegmenter,
   prepared: Volume,
   { overlap, blending, batch: windowBatch, window: side }: SegmentArguments,
 ): Promise<Uint8Array> {
   const progress = new Progress(process.stderr)
   const onProgress = (done: number, total: number): void => progress.show(`${done} of ${total} windows`)
-  const labels = scope((): Tensor => {
-    const volume = tensor(device, prepared.data as Float32Array, [1, ...prepared.shape, 1], {
-      dtype: model.parameters.dtype,
-    })
-    return model.segment(volume, { window: [side, side, side], overlap, blending, windowBatch, onProgress })
-  })
-  const values = Uint8Array.from(await labels.data())
-  labels.dispose()
-  progress.clear()
-  return values
+  const volume = { data: prepared.data as Float32Array, shape: prepared.shape }
+  try {
+    return await model.segment(volume, { window: [side, side, side], overlap, blending, windowBatch, onProgress })
+  } finally {
+    progress.clear()
+  }
 }

@@ -1,8 +1,7 @@
 /** `voxgrad similarity`: how alike scans and texts are. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { dotProduct } from '../inference/index.js'
-import { listScans } from './scan-list.js'
-import { runScans, type ScanArguments, scanCommand } from './scan-run.js'
+import { runScans, type ScanArguments, scanCommand, scansOf } from './scan-run.js'
 
 interface SimilarityArguments extends ScanArguments {
   readonly text: readonly string[]
@@ -25,7 +24,7 @@ function collectText(value: string, texts: readonly string[] = []): readonly str
 
 async function similarity(scans: string[], options: SimilarityArguments): Promise<void> {
   const { text: texts } = options
-  await runScans(await listScans(scans), options, {
+  await runScans(await scansOf(scans, options), options, {
     ...{ command: 'similarity', configuration: { texts } },
     prepare: async (model) => {
       const vectors = await model.encodeText(texts)

@@ -9,7 +9,7 @@ import {
   writeTextAtomically,
 } from '../data/index.js'
 import { ValueError } from '../engine/index.js'
-import { type FvlmModel, type MaskedScan, readScan, type ScoredOrgans } from '../inference/index.js'
+import { type FvlmModel, type MaskedScan, readScan, type ScoredOrgans, scanName } from '../inference/index.js'
 import { fvlmFindings, promptPair, type ZeroShotFinding, zeroShotCsv } from '../models/index.js'
 import { pairMasks } from './masks.js'
 import { openFvlm } from './model-options.js'
@@ -17,7 +17,7 @@ import { drawOrgans } from './organ-pictures.js'
 import { type OrganFinding, organReportHtml, type ReportedOrgans } from './organ-report.js'
 import type { ScanResult } from './results.js'
 import { reportFacts } from './run-record.js'
-import { runModel, type ScanArguments, type ScanHandler } from './scan-run.js'
+import { runModel, type ScanArguments, type ScanHandler, scanOf } from './scan-run.js'
 
 export interface OrganArguments extends ScanArguments {
   readonly mask?: string
@@ -33,7 +33,8 @@ export interface OrganArguments extends ScanArguments {
 export async function zeroShotOrgans(scans: readonly string[], options: OrganArguments): Promise<void> {
   const findings = options.findings?.map(findingOf) ?? fvlmFindings
   if (options.mask === undefined) throw missingMask(scans[0]!)
-  const items = await pairMasks(scans, options.mask)
+  const pairs = await pairMasks(scans, options.mask)
+  const items = pairs.map(({ scan, mask }): MaskedScan => ({ scan: scanOf(scan, options), mask }))
   const mapping = options.mapping
     ? parseLabelMapping(await readFile(options.mapping, 'utf8'), options.mapping)
     : undefined
@@ -71,13 +72,14 @@ function handlerOf(
   const reported: ReportedOrgans[] = []
   const probabilities = (result: ScanResult) =>
     (result.findings as OrganFinding[]).map(({ probability }) => probability)
-  const masks = new Map(items.map(({ scan, mask }) => [scan, mask!]))
+  const given = new Map(items.map((item) => [scanName(item.scan), item]))
   return {
     handle: async (scored) => {
       const { name, missing, absentAnatomies, passes } = scored
       const kept = scored.findings.map(keptFinding)
       if (report !== undefined) {
-        const [scan, mask] = [await readScan(name), await readScan(masks.get(name)!)]
+        const item = given.get(name)!
+        const [scan, mask] = [await readScan(item.scan), await readScan(item.mask!)]
         const mapping = model.preprocessing.mapping ?? totalSegmentatorLabels
         const pictures = drawOrgans(scan, mask, model.config.anatomies, mapping)
         reported.push({ scan: name, findings: kept, pictures })

@@ -1,6 +1,6 @@
 /** `voxgrad zeroshot`: the probability of findings, from words alone. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { ctRateFindings, writeTextAtomically } from '../data/index.js'
+import { ctRateFindings, type Volume, writeTextAtomically } from '../data/index.js'
 import { ValueError } from '../engine/index.js'
 import {
   type EncodedScan,
@@ -15,7 +15,7 @@ import type { ScanResult } from './results.js'
 import { reportFacts } from './run-record.js'
 import { listScans } from './scan-list.js'
 import { drawScan } from './scan-pictures.js'
-import { runScans, scanCommand } from './scan-run.js'
+import { runScans, scanCommand, scanOf } from './scan-run.js'
 import { type ReportedScan, zeroShotHtml } from './zeroshot-html.js'
 import { type OrganArguments, zeroShotOrgans } from './zeroshot-organs.js'
 
@@ -97,7 +97,8 @@ async function zeroShot(inputs: string[], options: ZeroShotArguments, command: C
 async function zeroShotScans(scans: readonly string[], options: ZeroShotArguments): Promise<void> {
   const { findings = ctRateFindings, prompts, report } = options
   const reported: ReportedScan[] = []
-  await runScans(scans, options, {
+  const inputOf = (path: string) => scanOf(path, options)
+  await runScans(scans.map(inputOf), options, {
     ...{ command: 'zeroshot', configuration: { findings, prompts } },
     ...(report !== undefined && { dense: 'projected' as const }),
     prepare: async (model) => {
@@ -105,7 +106,7 @@ async function zeroShotScans(scans: readonly string[], options: ZeroShotArgument
       return {
         handle: async (scan) => {
           const scores = await model.zeroShot(scan.embedding, { findings, prompts })
-          if (report !== undefined) reported.push(await draw(scan, scores, texts))
+          if (report !== undefined) reported.push(draw(scan, await readScan(inputOf(scan.name)), scores, texts))
           return { temperature: model.softmaxTemperature, findings: scores }
         },
         table: {
@@ -123,12 +124,13 @@ async function zeroShotScans(scans: readonly string[], options: ZeroShotArgument
   })
 }
 
-async function draw(
+function draw(
   { name, dense }: EncodedScan,
+  raw: Volume,
   findings: readonly FindingScore[],
   texts: readonly Float32Array[],
-): Promise<ReportedScan> {
-  return { scan: name, findings, pictures: drawScan(await readScan(name), dense!, texts) }
+): ReportedScan {
+  return { scan: name, findings, pictures: drawScan(raw, dense!, texts) }
 }
 
 function print({ scan, findings }: ScanResult): string {

@@ -35,7 +35,7 @@ export {
   modelNames,
 } from './load-model.js'
 export { type Pipelines, pipeline, type ZeroShotClassifier } from './pipeline.js'
-export { readScan, type ScanInput, scanName, scanPath } from './prepare-task.js'
+export { readScan, type ScanFile, type ScanInput, scanName, scanPath } from './prepare-task.js'
 export { type PromptPair, type PromptStyle, promptPairs, promptStyles } from './prompts.js'
 export { type RandomModel, writeRandomWeights } from './random-weights.js'
 export { type StageTimes, Stopwatch } from './stages.js'

@@ -44,7 +44,9 @@ export async function pipeline<Task extends keyof Pipelines>(
   ): Promise<ClassScore[] | ClassScore[][]> => {
     if (!isList(given)) return await one(given, labels, options)
     const results: ClassScore[][] = []
-    for await (const { embedding } of loaded.encodeImages(given, options)) results.push(await one(embedding, labels))
+    for await (const { embedding } of loaded.encodeImages(given, options)) {
+      results.push(await one(embedding, labels, options))
+    }
     return results
   }
   const dispose = () => loaded.dispose()

@@ -5,6 +5,7 @@ import {
   openNpz,
   type PreprocessStep,
   preprocess,
+  type ReadVolumeOptions,
   readAndPreprocess,
   readImage,
   readVolume,
@@ -17,9 +18,17 @@ import { hashPath } from './file-hash.js'
 import { type StageTimes, Stopwatch } from './stages.js'
 
 /**
- * A scan: the path of a file or of a DICOM folder, bytes with a name, an image of a data set, or a volume. In HU.
+ * A scan: the path of a file or of a DICOM folder, alone or with how it is to be read, bytes with a name, an image of a
+ * data set, or a volume. In HU.
  */
-export type ScanInput = string | NamedBytes | ImageSource | Volume
+export type ScanInput = string | ScanFile | NamedBytes | ImageSource | Volume
+
+/** A file or a DICOM folder that needs to be told about, such as which of its series is meant. */
+export interface ScanFile {
+  readonly path: string
+  /** As of `readVolume`. */
+  readonly reading: ReadVolumeOptions
+}
 
 export interface PrepareOptions {
   readonly steps: readonly PreprocessStep[]
@@ -51,20 +60,24 @@ export async function prepareScan(scan: ScanInput, { steps, hash }: PrepareOptio
 
 /** A file is preprocessed while it is being unpacked, which takes less memory: that is one stage. */
 async function prepareVolume(scan: ScanInput, steps: readonly PreprocessStep[], stopwatch: Stopwatch): Promise<Volume> {
-  const input = fileOf(scan)
-  if (input !== undefined) return await stopwatch.time('read and preprocess', () => readAndPreprocess(input, steps))
+  const file = fileOf(scan)
+  if (file !== undefined) {
+    return await stopwatch.time('read and preprocess', () => readAndPreprocess(file.input, steps, file.reading))
+  }
   const raw = await stopwatch.time('read', () => readScan(scan))
   return await stopwatch.time('preprocess', () => preprocess(raw, steps))
 }
 
-function fileOf(scan: ScanInput): string | NamedBytes | undefined {
-  if (typeof scan === 'string' || 'bytes' in scan) return scan
-  return 'kind' in scan && scan.kind === 'volume' ? scan.path : undefined
+function fileOf(scan: ScanInput): { input: string | NamedBytes; reading?: ReadVolumeOptions } | undefined {
+  if (typeof scan === 'string' || 'bytes' in scan) return { input: scan }
+  if ('reading' in scan) return { input: scan.path, reading: scan.reading }
+  return 'kind' in scan && scan.kind === 'volume' ? { input: scan.path } : undefined
 }
 
 /** The volume of a scan, as it is stored. Throws a DataError for what cannot be read. */
 export async function readScan(scan: ScanInput): Promise<Volume> {
   if (typeof scan === 'string' || 'bytes' in scan) return await readVolume(scan)
+  if ('reading' in scan) return await readVolume(scan.path, scan.reading)
   if ('affine' in scan) return scan
   return await readImage(scan, { volume: (path) => readVolume(path), array: readArray })
 }
@@ -72,6 +85,7 @@ export async function readScan(scan: ScanInput): Promise<Volume> {
 /** The file or folder of a scan that has one. */
 export function scanPath(scan: ScanInput): string | undefined {
   if (typeof scan === 'string') return scan
+  if ('reading' in scan) return scan.path
   if ('bytes' in scan || 'affine' in scan || scan.kind === 'channels') return undefined
   return scan.kind === 'slices' ? scan.folder : scan.path
 }
@@ -80,6 +94,7 @@ export function scanPath(scan: ScanInput): string | undefined {
 export function scanName(scan: ScanInput): string {
   if (typeof scan === 'string') return scan
   if ('bytes' in scan) return scan.name
+  if ('reading' in scan) return scan.path
   if ('affine' in scan) return scan.source?.path ?? 'volume'
   return scan.kind === 'channels' ? scan.paths[0]! : (scanPath(scan) ?? scan.kind)
 }

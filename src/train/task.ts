@@ -41,10 +41,14 @@ export type Embeddings = Readonly<Record<string, Tensor>>
 export interface ObjectiveContext extends StepContext {
   /** Which rows are this rank's own. All of them where there is one rank. */
   readonly ownRows: { readonly start: number; readonly count: number }
+  /** Values of the embeddings that the objective names in `onHost`. */
+  readonly values: Readonly<Record<string, Float32Array>>
 }
 
 /** A loss that compares the samples of a batch with each other. */
 export interface ContrastiveObjective<Batch> {
+  /** Embeddings whose values the objective needs on the host: flags, codes of labels. Default none. */
+  readonly onHost?: readonly string[] | undefined
   /** Records the forward pass of the samples of one chunk. */
   embed(batch: Batch, context: StepContext): Embeddings
   /**

@@ -3,6 +3,7 @@ import { parseArguments, UsageError } from '../../bench/arguments.js'
 import { fullSampling, interleave, quickSampling, repeatsFor } from '../../bench/measure.js'
 import { relativeDifference, repeatsOf } from '../../bench/measure-peers.js'
 import { peerKind } from '../../bench/peer.js'
+import { runOnce } from '../../bench/run-once.js'
 import { traced } from '../../bench/trace.js'
 import { roundTo, uniform } from '../../bench/values.js'
 import type { Clock } from '../../src/engine/clock.js'
@@ -137,5 +138,31 @@ describe('tracing', () => {
     expect(Object.keys(device.recorder)).not.toContain('dispatch')
     expect(Object.keys(device)).not.toContain('touch')
     x.dispose()
+  })
+})
+
+describe('what takes minutes', () => {
+  it('is executed once, and checked, timed and broken down in that', async () => {
+    const device = await testDevice()
+    using x = tensor(device, [1, 2, 3])
+    let executions = 0
+    const { verdict, measurement, processorSeconds, launches, rows } = await runOnce(device, {
+      run: () => expect.unreachable(),
+      check: async () => {
+        executions++
+        using sum = scope(() => add(x, add(x, x)))
+        const [first] = await sum.data()
+        return { correct: first === 3, maxRelError: 0, against: 'three times' }
+      },
+      checkExecutesOnce: true,
+      dispose: () => undefined,
+    })
+    expect(executions).toBe(1)
+    expect(verdict.correct).toBe(true)
+    expect(measurement.warm.samples).toBe(1)
+    expect(measurement.warm.median).toBeGreaterThan(0)
+    expect(processorSeconds).toBeGreaterThan(0)
+    expect(launches).toHaveLength(2)
+    if (device.capabilities.timestampQuery) expect(rows.reduce((sum, { calls }) => sum + calls, 0)).toBe(2)
   })
 })

@@ -105,6 +105,18 @@ describe('the README tables', () => {
     expect(newestRuns([newer, quick, older, other])).toEqual([other, newer])
   })
 
+  it('show models from whichever run has them, which drives no kernel out', () => {
+    const model = row({ name: 'colipri/embed', direction: 'model', note: '0.5 volumes/s' })
+    const kernels = run([...rows, { ...model, medianMs: 9 }], { date: '2026-01-01T00' })
+    const alone = run([model], { date: '2026-02-01T00', commit: 'fedcba9876543210' })
+    const quick = run([{ ...model, medianMs: 7 }], { date: '2026-03-01T00', quick: true })
+    expect(newestRuns([kernels, alone, quick])).toEqual([kernels])
+    const tables = performanceTables([kernels, alone, quick])
+    expect(tables).toContain('| matmul/square | f32 | 1.00 ms | 1000 | 100 % |')
+    expect(tables).toContain('| colipri/embed | f32 | 1.00 ms | 1000 | 2026-02-01, fedcba9876 | 0.5 volumes/s |')
+    expect(tables.match(/colipri\/embed/g)).toHaveLength(1)
+  })
+
   it('hold the probes, rows that were timed, and peers', () => {
     const tables = performanceTables([run(rows)])
     expect(tables).toContain('| f32 multiply-add | 1000 GFLOP/s |')

@@ -10,6 +10,7 @@ import { ctRateFindings, makeChestPhantom, readNpy, readVolume, writeNifti, writ
 import { hashPath, writeRandomWeights } from '../../src/inference/index.js'
 import { probePoolings } from '../../src/train/index.js'
 import { ctRateLabelRow, writeTree } from '../data/datasets/layouts.js'
+import { ctSlice, type DicomItem } from '../data/dicom-bytes.js'
 import { tinyConfig } from '../support/colipri.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -141,6 +142,33 @@ describe('voxgrad embed', () => {
     const other = await voxgrad('embed', 'study', '--weights', 'other.safetensors', '--out', 'embedded', '--resume')
     expect(other.code).toBe(1)
     expect(other.stderr).toContain('results of another model')
+  })
+})
+
+describe('a DICOM series that is no plain volume', () => {
+  it('is refused with the option that takes it all the same', async () => {
+    const other: DicomItem = { '0020000e': ['UI', '1.2.3.5'] }
+    const slice = (n: number, series: DicomItem = {}) =>
+      ctSlice(n, { '00280030': ['DS', '8\\8'], '00200032': ['DS', `0\\0\\${8 * n}`], ...series })
+    const slices = { a: slice(0), b: slice(1), c: slice(3), d: slice(0, other), e: slice(1, other) }
+    await mkdir(join(folder, 'slices'), { recursive: true })
+    for (const [name, bytes] of Object.entries(slices)) await writeFile(join(folder, 'slices', name), bytes)
+    const embed = (...choices: string[]) =>
+      voxgrad('embed', ...choices, 'slices', ...weights, '--out', 'chosen', '--json')
+    const several = await embed()
+    expect([several.code, several.stdout]).toEqual([1, ''])
+    expect(several.stderr).toMatch(/--series.*1\.2\.3\.4 .*1\.2\.3\.5 /)
+    const gap = await embed('--series', '1.2.3.4')
+    expect([gap.code, gap.stdout]).toEqual([1, ''])
+    expect(gap.stderr).toContain('--accept gap')
+    const taken = await embed('--series', '1.2.3.4', '--accept', 'gap')
+    expect(taken.code).toBe(0)
+    expect(JSON.parse(taken.stdout)).toMatchObject({ scan: 'slices' })
+    const record = JSON.parse(await read('chosen/run.json'))
+    expect(record.configuration).toEqual({ reading: { series: '1.2.3.4', accept: ['gap'] } })
+    expect((await embed('--series', '1.2.3.5', '--resume')).stderr).toContain('of other options')
+    const wrong = await embed('--accept', 'gap,hole')
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('duplicate, tilt')])
   })
 })
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -128,9 +129,21 @@ describe('compressed files that are broken', () => {
       const content = n === 1 ? piece.subarray(0, 8) : piece
       await writeFile(join(folder, `${n}.dcm`), encapsulated(JPEG_LS, [NONE, content], place))
     }
+    const { exitCode } = process
     const error = await readVolume(folder).catch((caught) => caught)
     expect(error).toBeInstanceOf(DataError)
     expect(error.message).toMatch(/1\.dcm: @itk-wasm\/dicom cannot decompress it/)
+    expect(process.exitCode).toBe(exitCode)
+  })
+
+  test('leave the standard output of a command to its results', async () => {
+    const folder = await temporaryFolder()
+    const path = join(folder, 'broken.dcm')
+    await writeFile(path, encapsulated(JPEG_LS, [NONE, piece.subarray(0, 8)]))
+    const command = [join(import.meta.dirname, '../../bin/voxgrad.js'), 'plot', path, '--out', join(folder, 'x.png')]
+    const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' })
+    expect([status, stdout]).toEqual([1, ''])
+    expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(/^voxgrad: .*cannot decompress it/)])
   })
 
   test('at any end: cut files, and pieces longer than the file', async () => {

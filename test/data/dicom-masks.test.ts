@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { turnOverInside } from '../../src/data/dicom/fill-contour.js'
@@ -9,7 +10,7 @@ import { isDicomMask, readDicomMask } from '../../src/data/index.js'
 import { readVolume } from '../../src/data/read-volume.js'
 import { type Volume, volumeFromArray } from '../../src/data/volume.js'
 import { affineFromFrame, betweenRasAnd } from '../../src/data/world-frames.js'
-import { ctSlice, DEFLATED, type DicomItem, dicomBytes, EXPLICIT_LITTLE } from './dicom-bytes.js'
+import { ctSlice, DEFLATED, type DicomItem, dicomBytes, EXPLICIT_LITTLE, zipBytes } from './dicom-bytes.js'
 import { temporaryFolder } from './helpers.js'
 
 const SEG = '1.2.840.10008.5.1.4.1.1.66.4'
@@ -317,11 +318,23 @@ function isInside(corners: readonly (readonly [number, number])[], x: number, y:
   return crossed.length % 2
 }
 
-test('masks are found in folders, and told from scans', async () => {
+test('masks are found in folders and zip archives, and told from scans', async () => {
   const folder = await temporaryFolder()
   await writeFile(join(folder, 'a.dcm'), segBytes(['Lung'], [{ segment: 1, slice: 0, inside: Array(15).fill(1) }]))
   expect([await isDicomMask(folder), await isDicomMask({ name: 'ct.dcm', bytes: ctSlice(0) })]).toEqual([true, false])
   expect((await readDicomMask(folder, scan)).segments).toHaveLength(1)
+  const archive = zipBytes(
+    { 'study/a.dcm': segBytes(['Lung'], [{ segment: 1, slice: 0, inside: Array(15).fill(1) }]) },
+    crc32,
+  )
+  const packed = join(folder, 'seg.zip')
+  await writeFile(packed, archive)
+  for (const input of [packed, { name: 'seg.zip', bytes: archive }]) {
+    expect(await isDicomMask(input)).toBe(true)
+    expect(Array.from((await readDicomMask(input, scan)).volume.data).filter((label) => label === 1)).toHaveLength(15)
+  }
+  const other = zipBytes({ 'readme.txt': Buffer.from('nothing') }, crc32)
+  await expect(readDicomMask({ name: 'other.zip', bytes: other }, scan)).rejects.toThrow(/holds 0 DICOM segmentations/)
   await writeFile(join(folder, 'b.dcm'), structureBytes([]))
   await expect(readDicomMask(folder, scan)).rejects.toThrow(/holds 2 DICOM segmentations/)
   await expect(readDicomMask({ name: 'ct.dcm', bytes: ctSlice(0) }, scan)).rejects.toThrow(/holds 0 DICOM/)

@@ -17,7 +17,7 @@ import {
 } from '../../src/data/index.js'
 import { noGrad, tensor } from '../../src/engine/index.js'
 import { type ColipriModel, loadModel, pipeline, writeRandomWeights } from '../../src/inference/index.js'
-import { Colipri, colipriPreprocessing, windowStarts } from '../../src/models/index.js'
+import { Colipri, type ColipriConfig, colipriPreprocessing, windowStarts } from '../../src/models/index.js'
 import { fakeHub } from '../data/hub/fake-hub.js'
 import { largestError } from '../support/arrays.js'
 import { tinyConfig } from '../support/colipri.js'
@@ -179,6 +179,32 @@ describe('ColipriModel', () => {
     const pooled = await fine.encodeImage(scans[0]!)
     expect(Math.hypot(...pooled)).toBeCloseTo(1, 6)
     expect(await fine.fingerprint()).not.toBe(await model.fingerprint())
+  })
+
+  it('pools over windows whose tokens are together beyond the binding limit', async () => {
+    const device = await testDevice()
+    const whole = device.capabilities.maxBindingBytes
+    const limits = device.capabilities as { maxBindingBytes: number }
+    const image = {
+      ...tinyConfig.image,
+      inputSize: [64, 64, 64],
+      spacingMm: [6, 6, 6],
+    } satisfies ColipriConfig['image']
+    const config = { ...tinyConfig, image, projectionFeatures: 256 }
+    const path = join(folder, 'wide.safetensors')
+    await writeRandomWeights(path, { config, seed: 1 })
+    const options = { weights: path, device, imageOnly: true, preprocessing: { route: 'evaluation' } } as const
+    using wide = await loadModel('colipri', options)
+    const pooled = await wide.encodeImage(scans[0]!)
+    const tokens = 8 * 8 ** 3
+    try {
+      limits.maxBindingBytes = (tokens * 256 * 4) / 2
+      expect(await wide.encodeImage(scans[0]!)).toEqual(pooled)
+      const dense = await wide.encodeImage(scans[0]!, { pool: false })
+      expect(dense.shape).toEqual([16, 16, 16, 256])
+    } finally {
+      limits.maxBindingBytes = whole
+    }
   })
 
   it('gives the same vectors in f16', async () => {

@@ -2,19 +2,19 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { DataError, NotSupportedDataError } from '../errors.js'
+import { WorkerRunner } from '../loader/runner.js'
+import { type Decoded, decoderPackage } from './decode-task.js'
 import { type Fragment, locateFragments } from './fragments.js'
 import type { DicomFrame, DicomInstance } from './instance.js'
 import { singleFrameFile } from './single-frame.js'
 
-/** What is used of `@itk-wasm/dicom`, which is not a dependency. */
-interface ItkDicom {
-  readImageDicomFileSeriesNode(options: { inputImages: string[]; singleSortedSeries: boolean }): Promise<{
-    outputImage: { size: number[]; data: ArrayLike<number> }
-  }>
-}
+const taskModule = new URL(`./decode-task.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
 
-/** A name that bundlers and the type checker do not follow: the package is optional. */
-const packageName = '@itk-wasm/dicom'
+/**
+ * The decoder prints to the standard output and sets the exit code of its process when it meets a broken file: both would
+ * spoil those of the command that reads. One thread serves all reads, and keeps no process alive.
+ */
+const decoder = new WorkerRunner(taskModule.href, undefined, 1)
 
 /** Each call of the decoder starts it anew, which costs more than one slice: 16 at a time take an eighth of the time. */
 const FRAMES_AT_ONCE = 16
@@ -25,7 +25,6 @@ const FRAMES_AT_ONCE = 16
  * it is missing, and a DataError that names the file that it cannot read.
  */
 export async function* decompress(frames: readonly DicomFrame[]): AsyncGenerator<ArrayLike<number>> {
-  const itk = await loadItk(frames[0]!)
   const folder = await mkdtemp(join(tmpdir(), 'voxgrad-dicom-'))
   const located = new Map<DicomInstance, Fragment[][]>()
   try {
@@ -38,9 +37,9 @@ export async function* decompress(frames: readonly DicomFrame[]): AsyncGenerator
         await writeFile(path, singleFrameFile(frame.instance, place, await compressedPieces(frame, located)))
         paths.push(path)
       }
-      const values = await decode(itk, group, paths)
+      const values = await decode(group, paths)
       if (values !== undefined) yield values
-      else for (const [n, frame] of group.entries()) yield (await decode(itk, [frame], [paths[n]!]))!
+      else for (const [n, frame] of group.entries()) yield (await decode([frame], [paths[n]!]))!
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -64,39 +63,24 @@ async function compressedPieces(
 }
 
 /** Undefined when one of several frames cannot be decoded, so that each is tried alone and the broken one named. */
-async function decode(
-  itk: ItkDicom,
-  frames: readonly DicomFrame[],
-  paths: string[],
-): Promise<ArrayLike<number> | undefined> {
+async function decode(frames: readonly DicomFrame[], paths: string[]): Promise<ArrayLike<number> | undefined> {
   const { file, rows, columns, transferSyntax } = frames[0]!.instance
-  const failed = (problem: string, cause?: unknown) =>
-    new DataError(`${packageName} cannot decompress it (transfer syntax ${transferSyntax}): ${problem}`, {
+  const outcome = await decoder.run({ item: paths, index: 0, epoch: 0, seed: 0 })
+  const decoded: Decoded = outcome.ok ? (outcome.value as Decoded) : { kind: 'failed', message: outcome.error.message }
+  if (decoded.kind === 'pixels' && decoded.data.length === rows * columns * frames.length) return decoded.data
+  if (decoded.kind === 'missing') {
+    throw new NotSupportedDataError(`its pixels are compressed (transfer syntax ${transferSyntax})`, {
       path: file.name,
-      remedy:
-        'The file is truncated or damaged, or of a rare kind: fetch it again, or decompress it with dcmdjpeg of DCMTK',
-      ...(cause === undefined ? {} : { cause }),
-    })
-  try {
-    const { outputImage } = await itk.readImageDicomFileSeriesNode({ inputImages: paths, singleSortedSeries: true })
-    if (outputImage.data.length === rows * columns * frames.length) return outputImage.data
-    if (frames.length > 1) return undefined
-    throw failed(`it gives ${outputImage.size.join(' x ')} instead of ${columns} x ${rows}`)
-  } catch (cause) {
-    if (frames.length > 1) return undefined
-    // What it throws is often a bare number.
-    throw cause instanceof DataError ? cause : failed(String(cause), cause)
-  }
-}
-
-async function loadItk({ instance }: DicomFrame): Promise<ItkDicom> {
-  try {
-    return (await import(packageName)) as ItkDicom
-  } catch (cause) {
-    throw new NotSupportedDataError(`its pixels are compressed (transfer syntax ${instance.transferSyntax})`, {
-      path: instance.file.name,
-      remedy: `Install the optional decoder: npm install ${packageName}@7.6.4`,
-      cause,
+      remedy: `Install the optional decoder: npm install ${decoderPackage}@7.6.4`,
+      cause: decoded.message,
     })
   }
+  if (frames.length > 1) return undefined
+  const problem =
+    decoded.kind === 'failed' ? decoded.message : `it gives ${decoded.size.join(' x ')} instead of ${columns} x ${rows}`
+  throw new DataError(`${decoderPackage} cannot decompress it (transfer syntax ${transferSyntax}): ${problem}`, {
+    path: file.name,
+    remedy:
+      'The file is truncated or damaged, or of a rare kind: fetch it again, or decompress it with dcmdjpeg of DCMTK',
+  })
 }

@@ -30,7 +30,9 @@ export class DicomIssueError extends DataError {
 
   constructor(issue: DicomIssue, problem: string, options: { path: string; remedy?: string }) {
     const acceptable = (acceptableDicomIssues as readonly string[]).includes(issue)
-    const remedy = options.remedy ?? (acceptable ? `Accept it with the option accept: ['${issue}']` : undefined)
+    const remedy =
+      options.remedy ??
+      (acceptable ? `Accept it with accept: ['${issue}'], on the command line --accept ${issue}` : undefined)
     super(`${problem} (${issue})`, { path: options.path, ...(remedy === undefined ? {} : { remedy }) })
     this.issue = issue
   }

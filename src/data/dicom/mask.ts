@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises'
-import type { NamedBytes } from '../byte-source.js'
+import { type NamedBytes, openBytes, readPrefix } from '../byte-source.js'
 import { DataError } from '../errors.js'
 import { fileError } from '../files.js'
 import { cOrderStrides, countVoxels, type Volume } from '../volume.js'
+import { detectFormat } from '../volume-format.js'
 import { allocateVoxels } from '../voxels.js'
 import { type DataSet, damaged, readDataSet, text } from './dataset.js'
-import { type DicomFile, fileAt, fileInMemory, filesOfFolder, isDicom } from './files.js'
+import { type DicomFile, fileAt, fileInMemory, filesOfFolder, filesOfZip, isDicom } from './files.js'
 import { labelPainter, type MaskGrid, type MaskSegment, type Overlap } from './mask-target.js'
 import { paintSegmentation, segmentsOf } from './segmentation.js'
 import { paintStructures, structuresOf } from './structure-set.js'
@@ -41,15 +42,15 @@ export function maskKind(dataSet: DataSet): MaskKind | undefined {
   return classes[text(dataSet, 'x00080016')]
 }
 
-/** Whether a file is a DICOM mask, or a folder holds one. */
+/** Whether a file is a DICOM mask, or a folder or a zip archive holds one. */
 export async function isDicomMask(input: string | NamedBytes): Promise<boolean> {
-  return (await masksIn(input)).length > 0
+  return await withFiles(input, async (files) => (await masksIn(files)).length > 0)
 }
 
 /**
  * Reads a DICOM segmentation (SEG, binary or fractional) or structure set (RTSTRUCT) as labels on the grid of the scan
- * that it was drawn on. `input` is a file, a folder that holds one such file, or bytes. A SEG on another grid is brought
- * over by nearest neighbour; a voxel belongs to a structure when its centre is inside an odd number of its contours,
+ * that it was drawn on. `input` is a file, a folder or a zip archive that holds one such file, or bytes. A SEG on another
+ * grid is brought over by nearest neighbour; a voxel belongs to a structure when its centre is inside an odd number of its contours,
  * which must lie in slices of the scan. Points and open contours are no structures.
  *
  * Throws a DataError for damaged files, overlapping segments, names that are not there, and masks of another scan; a
@@ -61,7 +62,16 @@ export async function readDicomMask(
   options: DicomMaskOptions = {},
 ): Promise<DicomMask> {
   const name = typeof input === 'string' ? input : input.name
-  const found = await masksIn(input)
+  return await withFiles(input, async (files) => await readMaskOf(files, name, scan, options))
+}
+
+async function readMaskOf(
+  files: readonly DicomFile[],
+  name: string,
+  scan: MaskGrid,
+  options: DicomMaskOptions,
+): Promise<DicomMask> {
+  const found = await masksIn(files)
   if (found.length !== 1) {
     throw new DataError(`holds ${found.length} DICOM segmentations or structure sets instead of one`, {
       path: name,
@@ -95,9 +105,9 @@ interface FoundMask {
   kind: MaskKind
 }
 
-async function masksIn(input: string | NamedBytes): Promise<FoundMask[]> {
+async function masksIn(files: readonly DicomFile[]): Promise<FoundMask[]> {
   const found: FoundMask[] = []
-  for (const file of await filesOf(input)) {
+  for (const file of files) {
     await using source = await file.open()
     if (!(await isDicom(source))) continue
     const dataSet = await readDataSet(source)
@@ -107,12 +117,17 @@ async function masksIn(input: string | NamedBytes): Promise<FoundMask[]> {
   return found
 }
 
-async function filesOf(input: string | NamedBytes): Promise<DicomFile[]> {
-  if (typeof input !== 'string') return [fileInMemory(input)]
-  const stats = await stat(input).catch((cause) => {
-    throw fileError('read', input, cause)
-  })
-  return stats.isDirectory() ? await filesOfFolder(input) : [fileAt(input)]
+/** Hands over the files of an input. Those of an archive can be opened only as long as `use` lasts. */
+async function withFiles<T>(input: string | NamedBytes, use: (files: readonly DicomFile[]) => Promise<T>): Promise<T> {
+  if (typeof input === 'string') {
+    const stats = await stat(input).catch((cause) => {
+      throw fileError('read', input, cause)
+    })
+    if (stats.isDirectory()) return await use(await filesOfFolder(input))
+  }
+  await using source = await openBytes(input)
+  if (detectFormat(await readPrefix(source, 4)) === 'zip') return await use(await filesOfZip(source))
+  return await use([typeof input === 'string' ? fileAt(input) : fileInMemory(input)])
 }
 
 function chosen(all: MaskSegment[], wanted: DicomMaskOptions['segments'], path: string): MaskSegment[] {

@@ -65,7 +65,7 @@ export function chooseSeries(
   if (volumes.length > 1) {
     throw new DicomIssueError('several-series', `${volumes.length} series or parts of a series are there`, {
       path,
-      remedy: `Choose one with the option series: ${volumes.map(describe).join('; ')}`,
+      remedy: `Choose one with the option series (--series): ${volumes.map(describe).join('; ')}`,
     })
   }
   const series = volumes[0] ?? candidates[0]!

@@ -17,6 +17,7 @@ export {
 export * from './decompose/index.js'
 export { checkHounsfield, rescaleToHounsfield } from './hounsfield.js'
 export { mergeLabels, missingMask, NoAnatomyError, requireMapping } from './labels.js'
+export { type CtRateMetadata, ctRateMetadataColumns, fixCtRateVolume } from './metadata.js'
 export {
   cropToAnatomies,
   type FvlmPreprocessing,

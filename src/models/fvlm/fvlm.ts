@@ -24,8 +24,12 @@ export interface FvlmOptions {
 /** Bounds of the temperature while training. */
 export const temperatureBounds = [0.001, 0.5] as const
 
-/** In the released file and no parameter: a position buffer, an unused language head, and queues of older code. */
-const leftovers = /^(text_encoder\.embeddings\.position_ids|text_encoder\.cls\..*|image_queue|text_queue|queue_ptr)$/
+/**
+ * In the released file and no parameter: a position buffer, an unused language head, and queues of older code. Under
+ * `peer.` our training keeps the second model of co-teaching.
+ */
+const leftovers =
+  /^(peer\..*|text_encoder\.embeddings\.position_ids|text_encoder\.cls\..*|image_queue|text_queue|queue_ptr)$/
 
 const belongsTo = {
   vision: (name: string) => /^(visual_encoder|attention|vision_projs)\.|^query_tokens$|^temp$/.test(name),

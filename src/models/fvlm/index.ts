@@ -1,3 +1,4 @@
+export { coTeachingLosses, type Taught } from './co-teaching.js'
 export { type FvlmConfig, fvlmConfigSchema, fvlmPublished, fvlmTiny, trainingCrop } from './config.js'
 export { type ScoredScan, zeroShotCsv } from './csv.js'
 export {

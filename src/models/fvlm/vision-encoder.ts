@@ -1,5 +1,5 @@
 /** fVLM's image tower: a 3D ViT without class token that gives its tokens at several depths. */
-import { ShapeError, scope, type Tensor } from '../../engine/index.js'
+import { checkpoint, ShapeError, scope, type Tensor } from '../../engine/index.js'
 import { formatShape } from '../../engine/shape.js'
 import { add, gelu } from '../../kernels/elementwise/index.js'
 import { reshape } from '../../kernels/layout/index.js'
@@ -62,6 +62,8 @@ export interface TokenLevels {
 
 export class VisionEncoder {
   readonly blocks: readonly Block[]
+  /** Whether blocks compute their activations again in the backward pass instead of storing them. */
+  checkpointing = false
   readonly positions: Parameter
   readonly #config: FvlmConfig['vision']
   readonly #patches: PatchEmbedding
@@ -119,7 +121,8 @@ export class VisionEncoder {
       const levels: Tensor[] = []
       let tokens = dropping.drop(this.#place, this.embed(volume))
       for (const [i, block] of this.blocks.entries()) {
-        const next = block.apply(tokens, dropping)
+        const step = (x: Tensor): Tensor => block.apply(x, dropping)
+        const next = this.checkpointing ? checkpoint(step, tokens) : step(tokens)
         if (!levels.includes(tokens)) tokens.dispose()
         tokens = next
         if (taps.includes(i)) levels.push(tokens)

@@ -30,6 +30,7 @@ export {
   questionSentences,
 } from './evaluation.js'
 export { ConvolutionReconstruction, FusionAdapter, LinearReconstruction, MaskedTokenHead } from './heads.js'
+export { type HostVolume, type LabelVolumeOptions, labelVolume } from './label-volume.js'
 export {
   drawRows,
   type LocalContrast,

@@ -1,9 +1,9 @@
 /** Whole-volume segmentation with a SwinUNETR (reference §6.1). */
-import { type Device, type DType, noGrad, scope, type Tensor } from '../../engine/index.js'
-import { argMax } from '../../kernels/argreduce/index.js'
+import type { Device, DType, Tensor } from '../../engine/index.js'
 import { ParameterScope } from '../layers/parameter.js'
 import { initializeWeights, type WeightSource } from '../weights.js'
 import { velvetVision } from './config.js'
+import { type HostVolume, type LabelVolumeOptions, labelVolume } from './label-volume.js'
 import { velvetSide } from './preprocessing.js'
 import { type SlidingWindowOptions, slidingWindow } from './sliding-window.js'
 import { checkMerging } from './stored-merging.js'
@@ -18,14 +18,18 @@ export interface SegmenterOptions {
 /** Classes of the authors' data sets, background included. */
 export const velvetClasses = { btcv: 14, abdomenCt1k: 5, ctOrg: 7 } as const
 
+const wholeWindow = [velvetSide, velvetSide, velvetSide] as const
+
 export class VelvetSegmenter {
   readonly config: SwinUnetrConfig
   readonly parameters: ParameterScope
   readonly model: SwinUnetr
+  readonly #device: Device
 
   /** The architecture, without values: follow with {@link load} or {@link initialize}. */
   constructor(device: Device, options: SegmenterOptions = {}) {
     const { config = { vision: velvetVision.Sv, classes: velvetClasses.btcv }, dtype = 'f32' } = options
+    this.#device = device
     this.config = config
     this.parameters = new ParameterScope(device, dtype)
     this.model = new SwinUnetr(this.parameters, config)
@@ -47,13 +51,20 @@ export class VelvetSegmenter {
 
   /** Preprocessed volume `[N, H, W, D, 1]` to class logits `[N, H, W, D, classes]`, window by window. */
   logits(volume: Tensor, options: Partial<SlidingWindowOptions> = {}): Tensor {
-    const window = [velvetSide, velvetSide, velvetSide] as const
-    return slidingWindow(volume, (windows) => this.model.apply(windows), { window, ...options })
+    return slidingWindow(volume, (windows) => this.model.apply(windows), { window: wholeWindow, ...options })
   }
 
-  /** The class of every voxel, i32 `[N, H, W, D]`. */
-  segment(volume: Tensor, options: Partial<SlidingWindowOptions> = {}): Tensor {
-    return noGrad(() => scope(() => argMax(this.logits(volume, options), { axis: 4 })))
+  /** The class of every voxel of a preprocessed volume, of any size, row-major. */
+  segment(
+    volume: HostVolume,
+    options: Partial<Omit<LabelVolumeOptions, 'device' | 'dtype'>> = {},
+  ): Promise<Uint8Array> {
+    const { dtype } = this.parameters
+    return labelVolume(volume, (windows) => this.model.apply(windows), {
+      window: wholeWindow,
+      ...options,
+      ...{ device: this.#device, dtype },
+    })
   }
 
   dispose(): void {

@@ -1,5 +1,5 @@
 /** Inference over a volume window by window, put together on the GPU (reference §6.1; MONAI's arithmetic). */
-import { full, noGrad, scope, type Tensor, tensor, ValueError, zeros } from '../../engine/index.js'
+import { type Device, full, noGrad, scope, type Tensor, tensor, ValueError, zeros } from '../../engine/index.js'
 import { blendWindow, type WindowPlace } from '../../kernels/blend/index.js'
 import { cast, div } from '../../kernels/elementwise/index.js'
 import { concat } from '../../kernels/join/index.js'
@@ -19,6 +19,11 @@ export interface SlidingWindowOptions {
   readonly windowBatch?: number | undefined
   /** After every batch of windows. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
+}
+
+/** Throws a ValueError for an overlap outside [0, 1). */
+export function checkOverlap(overlap: number): void {
+  if (!(overlap >= 0 && overlap < 1)) throw new ValueError(`sliding window: the overlap ${overlap} is not in [0, 1)`)
 }
 
 /** First voxels of the windows along an axis: the last one is pulled back to the border. */
@@ -63,7 +68,7 @@ export function gaussianImportance(window: Triple, sigmaScale = 0.125): Float32A
 /**
  * Applies a predictor to windows of a volume `[N, H, W, D, C]` and averages what it says where they overlap:
  * `[N, H, W, D, classes]`. A volume shorter than the window is filled up with zeros on both sides and cut again. No
- * gradient. The sums stay on the GPU.
+ * gradient. The sums stay on the GPU, as one tensor: for whole scans see `labelVolume`.
  *
  * @param predict windows `[n, ...window, C]` to `[n, ...window, classes]`
  * @throws ValueError for an overlap outside [0, 1).
@@ -74,7 +79,7 @@ export function slidingWindow(
   options: SlidingWindowOptions,
 ): Tensor {
   const { window, overlap = 0.25, windowBatch = 4, onProgress } = options
-  if (!(overlap >= 0 && overlap < 1)) throw new ValueError(`slidingWindow: the overlap ${overlap} is not in [0, 1)`)
+  checkOverlap(overlap)
   return noGrad(() =>
     scope(() => {
       const size = volume.shape.slice(1, 4) as unknown as Triple
@@ -84,7 +89,7 @@ export function slidingWindow(
       })
       const filled = margins.some(([, after]) => after > 0) ? pad(volume, [[0, 0], ...margins, [0, 0]]) : volume
       const whole = filled.shape.slice(1, 4) as unknown as Triple
-      const importance = windowWeights(volume, options)
+      const importance = windowWeights(volume.device, options)
       const jobs = Array.from({ length: volume.shape[0]! }, (_, sample) => sample).flatMap((sample) =>
         slidingStarts(whole, window, overlap).map((start) => ({ sample, start })),
       )
@@ -128,7 +133,11 @@ function blendOne(sums: Tensor, predictions: Tensor, i: number, weights: Tensor,
   })
 }
 
-function windowWeights({ device }: Tensor, { window, blending = 'uniform', sigmaScale }: SlidingWindowOptions): Tensor {
+/** Weights `[window]` of a window's voxels. */
+export function windowWeights(
+  device: Device,
+  { window, blending = 'uniform', sigmaScale }: Pick<SlidingWindowOptions, 'window' | 'blending' | 'sigmaScale'>,
+): Tensor {
   const weights =
     blending === 'gaussian'
       ? gaussianImportance(window, sigmaScale)

@@ -1,6 +1,6 @@
 /** How well scores of findings separate those who have them, with intervals by patient. */
 import { ValueError } from '../../engine/errors.js'
-import { BinaryScores } from '../metrics/binary-scores.js'
+import { BinaryScores, type OperatingPoint } from '../metrics/binary-scores.js'
 import { type BootstrapInterval, bootstrap } from '../metrics/bootstrap.js'
 import { decisionScores } from '../metrics/confusion.js'
 import { type FindingTable, meanDefined } from '../metrics/findings.js'
@@ -23,9 +23,10 @@ export interface FindingResult {
   readonly positives: number
   readonly auroc: BootstrapInterval
   readonly averagePrecision: BootstrapInterval
-  /** At the threshold that maximises it on these very studies, which flatters. */
-  readonly f1: number
+  /** At the threshold that maximises it on these very studies, or those of a draw, which flatters. */
+  readonly f1: BootstrapInterval
   readonly balancedAccuracy: number
+  /** Of `f1` and `balancedAccuracy`. */
   readonly threshold: number
 }
 
@@ -37,14 +38,14 @@ export interface CohortResult {
   readonly macro: {
     readonly auroc: BootstrapInterval
     readonly averagePrecision: BootstrapInterval
-    readonly f1: number
+    readonly f1: BootstrapInterval
     readonly balancedAccuracy: number
   }
 }
 
 /**
- * AUROC and average precision with 95 % bootstrap intervals by patient, and F1, of every finding and over all of them.
- * Intervals of the means come from drawing patients for all findings at once. Throws a ValueError for shapes that do not
+ * AUROC, average precision and F1 with 95 % bootstrap intervals by patient, of every finding and over all of them. A finding
+ * that nobody has is left out of the means. Intervals of the means come from drawing patients for all findings at once. Throws a ValueError for shapes that do not
  * fit.
  */
 export function evaluateCohort(cohort: Cohort, { seed, replicates }: CohortOptions): CohortResult {
@@ -67,14 +68,20 @@ export function evaluateCohort(cohort: Cohort, { seed, replicates }: CohortOptio
   // Without a positive the precision says nothing; scikit-learn's 0 would pull the mean down.
   const precision = (column: BinaryScores, weights?: Float64Array) =>
     Number.isNaN(column.auroc(weights)) ? Number.NaN : column.averagePrecision(weights)
+  const f1 = (column: BinaryScores, weights?: Float64Array) => {
+    const best = column.bestF1(weights)
+    return positivesOf(best) === 0 ? Number.NaN : best.f1
+  }
   const results = columns.map((column): FindingResult => {
-    const { f1, threshold, confusion } = column.bestF1()
+    const best = column.bestF1()
+    const { balancedAccuracy } = decisionScores(best.confusion)
     return {
       studies,
-      positives: confusion.truePositives + confusion.falseNegatives,
+      positives: positivesOf(best),
       auroc: bootstrap((weights) => auroc(column, weights), draws),
       averagePrecision: bootstrap((weights) => precision(column, weights), draws),
-      ...{ f1, threshold, balancedAccuracy: decisionScores(confusion).balancedAccuracy },
+      f1: bootstrap((weights) => f1(column, weights), draws),
+      ...{ threshold: best.threshold, balancedAccuracy: positivesOf(best) === 0 ? Number.NaN : balancedAccuracy },
     }
   })
   const macro = (measure: typeof auroc) =>
@@ -84,9 +91,10 @@ export function evaluateCohort(cohort: Cohort, { seed, replicates }: CohortOptio
     patients: new Set(patients).size,
     findings: Object.fromEntries(findings.map((finding, n) => [finding, results[n]!])),
     macro: {
-      ...{ auroc: macro(auroc), averagePrecision: macro(precision) },
-      f1: meanDefined(results.map(({ f1 }) => f1)),
+      ...{ auroc: macro(auroc), averagePrecision: macro(precision), f1: macro(f1) },
       balancedAccuracy: meanDefined(results.map(({ balancedAccuracy }) => balancedAccuracy)),
     },
   }
 }
+
+const positivesOf = ({ confusion }: OperatingPoint): number => confusion.truePositives + confusion.falseNegatives

@@ -28,6 +28,7 @@ import { contrastOwnRows } from './contrast.js'
 import type { ProbeAccess } from './probing.js'
 import { openReportData } from './report-data.js'
 import type { StudyData, StudyPositives, StudySample } from './study-data.js'
+import { scoresOfStudies } from './study-scores.js'
 import {
   checkVocabulary,
   encodeReports,
@@ -38,7 +39,6 @@ import {
   shuffledReport,
 } from './texts.js'
 import { rowsInBatches, rowsOf, volumeBatch } from './vectors.js'
-import { zeroShotAuroc } from './zero-shot.js'
 
 /** A batch, with what the objectives in use need. */
 interface ColipriBatch {
@@ -143,17 +143,13 @@ class ColipriTask implements TrainingTask<unknown, StudySample, ColipriBatch> {
   }
 
   evaluate(split: HeldOutSplit, context: EvaluationContext): Promise<Record<string, number>> {
-    const { findings } = this.#data
-    return zeroShotAuroc<StudySample>(
+    return scoresOfStudies(
       {
-        ...{ findings, source: this.#data.heldOut(split) },
-        labelsOf: ({ labels }) => labels,
+        data: this.#data,
         embedTexts: (texts) => this.embedTexts(texts),
-        embedSamples: async (samples) => {
-          const rows = await rowsOf(() => this.#model.embedImage(volumeBatch(this.device, samples, this.#dtype)))
-          return rows.map((row) => () => row)
-        },
+        embedSamples: (samples) => rowsOf(() => this.#model.embedImage(volumeBatch(this.device, samples, this.#dtype))),
       },
+      split,
       context,
     )
   }

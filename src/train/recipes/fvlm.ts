@@ -2,11 +2,8 @@
 import { z } from 'zod'
 import { fvlmPreprocessing, phantomFindings, phantomPrompts } from '../../data/index.js'
 import { findingFacts } from '../../data/phantom/index.js'
-import { full, NotSupportedError, type Tensor } from '../../engine/index.js'
-import { cast, maximum, minimum, mul } from '../../kernels/elementwise/index.js'
 import {
   describeWeights,
-  embedBatch,
   embedOrgans,
   embedTexts,
   Fvlm,
@@ -14,14 +11,14 @@ import {
   type FvlmConfig,
   fvlmConfigSchema,
   fvlmFindings,
-  fvlmLoss,
   fvlmPublished,
+  type Parameter,
   promptPair,
-  temperatureBounds,
 } from '../../models/index.js'
 import type { BuildContext, Recipe } from '../recipe.js'
 import type { TrainingTask } from '../task.js'
 import { organDataSchema, phantomDataSchema } from './data-options.js'
+import { spreadObjective, wholeLoss } from './fvlm-objective.js'
 import { ctRateOrgans, type OrganSample, phantomOrgans } from './organ-data.js'
 import { checkVocabulary } from './texts.js'
 import { volumeBatch } from './vectors.js'
@@ -67,6 +64,12 @@ const fvlmSchema = z.strictObject({
   preprocessing: preprocessingSchema.optional(),
   /** Probability of a flip, for each axis. The release's is 0.2. */
   flipProbability: z.number().min(0).max(1).default(0.2),
+  objective: z
+    .strictObject({
+      /** The paper's co-teaching in our reading: trains a second model beside, twice the time and memory. Default off. */
+      coTeaching: z.strictObject({ alpha: z.number().min(0).max(1).default(0.5) }).optional(),
+    })
+    .prefault({}),
 })
 
 type FvlmOptions = z.output<typeof fvlmSchema>
@@ -88,12 +91,6 @@ export const fvlmRecipe: Recipe<FvlmOptions> = {
 const captionsOf = (samples: readonly OrganSample[], anatomies: readonly string[]): FvlmBatch['captions'] =>
   Object.fromEntries(anatomies.map((anatomy) => [anatomy, samples.map(({ captions }) => captions[anatomy]!)]))
 
-/** The temperature within the bounds that the release moves it into before each step. */
-function bounded(temperature: Tensor): Tensor {
-  const [low, high] = temperatureBounds.map((bound) => full(temperature.device, [], bound)) as [Tensor, Tensor]
-  return minimum(maximum(cast(temperature, 'f32'), low), high)
-}
-
 interface AnatomyPrompts extends FindingPromptTexts {
   readonly anatomy: string
 }
@@ -107,14 +104,22 @@ const ctRatePrompts = (): AnatomyPrompts[] =>
     return { finding: finding.label, anatomy: finding.anatomy, present: [present], absent: [absent] }
   })
 
+/** Another start than the model's own. */
+const peerSeed = (seed: number): number => (seed ^ 0x9e3779b9) >>> 0
+
+/** The model's under the published names, its peer's behind `peer.`, which loading a model passes over. */
+const parametersOf = (models: readonly Fvlm[]): Map<string, Parameter> =>
+  new Map(
+    models.flatMap((model, m) =>
+      [...model.parameters.parameters].map(
+        ([name, parameter]) => [m === 0 ? name : `peer.${name}`, parameter] as const,
+      ),
+    ),
+  )
+
 async function buildFvlm(options: FvlmOptions, context: BuildContext): Promise<TrainingTask> {
   const { device, dtype, seed } = context
   const { data: given, flipProbability } = options
-  if (context.checkpointing) {
-    throw new NotSupportedError(
-      'fvlm: has no activation checkpointing: leave train.checkpointing out, or take smaller batches',
-    )
-  }
   const config = typeof options.model === 'string' ? fvlmModels[options.model] : options.model
   const preprocessing =
     options.preprocessing ?? (options.model === 'published' ? fvlmPreprocessing : phantomPreprocessing)
@@ -125,10 +130,16 @@ async function buildFvlm(options: FvlmOptions, context: BuildContext): Promise<T
   const prompts = given.source === 'phantoms' ? phantomPromptsByAnatomy() : ctRatePrompts()
   const findings = prompts.filter(({ anatomy }) => config.anatomies.includes(anatomy))
   const anatomyOf = new Map(findings.map(({ finding, anatomy }) => [finding, anatomy]))
-  const model = new Fvlm(device, { config, dtype })
-  model.initialize(seed)
+  const { coTeaching } = options.objective
+  const models = (coTeaching ? [seed, peerSeed(seed)] : [seed]).map((own) => {
+    const made = new Fvlm(device, { config, dtype }).initialize(own)
+    made.vision.checkpointing = context.checkpointing
+    return made
+  })
+  const model = models[0]!
+  const objective = { models, tokenizer, alpha: coTeaching?.alpha ?? 0 }
   const task: TrainingTask<unknown, OrganSample, FvlmBatch> = {
-    ...{ name: 'fvlm', device, parameters: model.parameters.parameters, training: data.training },
+    ...{ name: 'fvlm', device, parameters: parametersOf(models), training: data.training },
     metadata: describeWeights({ model: 'fvlm', config, vocabulary: tokenizer.vocabulary.tokens().join('\n') }),
     collate: (samples) => {
       const { extents } = samples[0]!
@@ -142,12 +153,8 @@ async function buildFvlm(options: FvlmOptions, context: BuildContext): Promise<T
         captions: captionsOf(samples, config.anatomies),
       }
     },
-    loss: (batch, { generator }) => {
-      const organs = embedBatch(model, tokenizer, batch, { dropping: model.dropping(generator) })
-      const temperature = bounded(model.temperature.value)
-      // A batch that teaches nothing has loss 0 and leaves no gradient but a zero.
-      return { loss: fvlmLoss(organs, temperature) ?? mul(temperature, 0) }
-    },
+    loss: (batch, step) => wholeLoss(objective, batch, step),
+    contrast: spreadObjective(objective),
     evaluate: (split, evaluation) =>
       zeroShotAuroc<OrganSample>(
         {
@@ -166,7 +173,9 @@ async function buildFvlm(options: FvlmOptions, context: BuildContext): Promise<T
         },
         evaluation,
       ),
-    dispose: () => model.dispose(),
+    dispose: () => {
+      for (const made of models) made.dispose()
+    },
   }
   return task as TrainingTask
 }

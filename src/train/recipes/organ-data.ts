@@ -75,10 +75,10 @@ function taskDataOf({ config, preprocessing, flipProbability }: OrganGrid, train
 
 /** Phantoms with their masks, sampled at the spacing of the preprocessing. */
 export function phantomOrgans(options: PhantomData, grid: OrganGrid): OrganData {
-  const { difficulty, noise } = options
+  const { difficulty, noise, folder } = options
   const study = { difficulty, noise, shape: phantomShape(Math.min(...grid.preprocessing.spacingMm)) }
   const source = (split: Split): SampleSource => {
-    const data = { ...taskDataOf(grid, split === 'train'), options: study }
+    const data = { ...taskDataOf(grid, split === 'train'), options: study, folder }
     const task: TaskModule = { module: besideModule('phantom-organ-task'), data }
     return phantomSource(options, split, task) as SampleSource
   }

@@ -2,18 +2,24 @@
 
 import { type PreprocessStep, preprocess } from '../../data/index.js'
 import type { TaskContext } from '../../data/loader/index.js'
-import { type PhantomStudyOptions, phantomStudy } from '../../data/phantom/index.js'
+import type { PhantomStudyOptions } from '../../data/phantom/index.js'
+import { keptPhantom } from './phantom-store.js'
 import type { StudySample } from './study-data.js'
 
 export interface PhantomTaskData {
   readonly options: PhantomStudyOptions
+  /** Where phantoms are kept; undefined makes them every time. */
+  readonly folder: string | undefined
   readonly steps: readonly PreprocessStep[]
 }
 
 export const phantomName = (seed: number): string => `phantom ${seed}`
 
-export function load(seed: number, { data: { options, steps } }: TaskContext<PhantomTaskData>): StudySample {
-  const study = phantomStudy(seed, options)
+export async function load(
+  seed: number,
+  { data: { options, folder, steps } }: TaskContext<PhantomTaskData>,
+): Promise<StudySample> {
+  const study = await keptPhantom(seed, options, folder)
   const { data, shape } = preprocess(study.volume, steps)
   const { findings, impression } = study.report
   return {

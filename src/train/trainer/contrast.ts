@@ -40,7 +40,8 @@ export async function cachedGradients(
   for (const leaf of Object.values(all)) leaf.setRequiresGrad()
   const start = place.collective.rank * samples.length
   // Draws of the objective are none of a chunk's.
-  const context = { ...contextOf(place, chunks.length, 0), ownRows: { start, count: samples.length } }
+  const values = await readValues(all, contrast.onHost)
+  const context = { ...contextOf(place, chunks.length, 0), ownRows: { start, count: samples.length }, values }
   const result = scope(() => backThrough(contrast.objective(all, context), lossScale))
   const asked = Object.entries(all).flatMap(([name, { grad }]) => (grad ? [[name, grad] as const] : []))
   const gradients = await sumOwnRows(Object.fromEntries(asked), place.collective)
@@ -73,6 +74,12 @@ async function sharesOf(
   return counts.map((own) =>
     Object.fromEntries(names.map((name, n) => [name, (own[name]! * collective.size) / Math.max(1, totals[n]!)])),
   )
+}
+
+/** Before the tape is on: a loss cannot wait for the device while it is recorded. */
+async function readValues(all: Embeddings, names: readonly string[] = []): Promise<Record<string, Float32Array>> {
+  const read = names.map(async (name) => [name, (await all[name]!.data()) as Float32Array] as const)
+  return Object.fromEntries(await Promise.all(read))
 }
 
 /** Rows of all chunks, as f32, kept beyond scopes. The parts are disposed. */

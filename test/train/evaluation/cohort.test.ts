@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { radChestCtAsCtRate } from '../../../src/data/index.js'
-import { auroc, averagePrecision, evaluateCohort, mergeForRadChestCt } from '../../../src/train/index.js'
+import { auroc, averagePrecision, BinaryScores, evaluateCohort, mergeForRadChestCt } from '../../../src/train/index.js'
 
 describe('evaluateCohort', () => {
   const study = fc.record({
@@ -24,9 +24,14 @@ describe('evaluateCohort', () => {
           [studies.map(({ scores }) => scores[n]), studies.map(({ labels }) => labels[n])] as const
         const values = ([0, 1] as const).map((n) => auroc(...column(n)))
         for (const [n, name] of ['a', 'b'].entries()) {
-          const { auroc: interval, averagePrecision: precision, positives } = result.findings[name]!
+          const { auroc: interval, averagePrecision: precision, f1, positives } = result.findings[name]!
           expect(interval.estimate).toEqual(values[n])
           expect(positives).toBe(column(n as 0 | 1)[1].filter((label) => label === 1).length)
+          if (positives === 0) expect(f1.estimate).toBeNaN()
+          else {
+            expect(f1.estimate).toBe(new BinaryScores(...column(n as 0 | 1)).bestF1().f1)
+            expect(f1.low).toBeLessThanOrEqual(f1.high)
+          }
           if (Number.isNaN(values[n]!)) expect(precision.estimate).toBeNaN()
           else {
             expect(precision.estimate).toBe(averagePrecision(...column(n as 0 | 1)))

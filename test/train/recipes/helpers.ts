@@ -16,11 +16,16 @@ export const stepContext = (): StepContext => ({
 })
 
 /** A task on a few phantoms, with its random weights. */
-export async function buildRecipe(name: string, options: object, train = 3): Promise<TrainingTask> {
+export async function buildRecipe(
+  name: string,
+  options: object,
+  train = 3,
+  checkpointing = false,
+): Promise<TrainingTask> {
   const recipe = recipes.get(name)!
   const data = { source: 'phantoms', train, validation: 12, test: 12 }
   const parsed = recipe.schema.parse({ data, ...options })
-  return await recipe.build(parsed, { device, seed: 3, dtype: 'f32', checkpointing: false })
+  return await recipe.build(parsed, { device, seed: 3, dtype: 'f32', checkpointing })
 }
 
 /** All training samples, as the task's own loader makes them. */

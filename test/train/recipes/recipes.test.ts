@@ -52,7 +52,10 @@ describe('contrast in chunks', () => {
       const batch = task.collate(samples, context)
       const ownRows = { start: 0, count: 3 }
       const { embed, objective } = task.contrast!
-      return [task.loss(batch, context).loss, objective(embed(batch, context), { ...context, ownRows }).loss]
+      return [
+        task.loss(batch, context).loss,
+        objective(embed(batch, context), { ...context, ownRows, values: {} }).loss,
+      ]
     })
     expect(await chunked.item()).toBeCloseTo(await whole.item(), 5)
     whole.dispose()
