@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { writeTextAtomically } from '../data/index.js'
 import type { Device } from '../engine/index.js'
 import {
+  type Collective,
   configName,
   launchedCollective,
   logTo,
@@ -20,6 +21,13 @@ import { openDevice } from '../tuning/index.js'
 import { addDeviceOptions, type DeviceArguments, researchNotice } from './options.js'
 import { Progress } from './progress.js'
 import { packageIdentity } from './run-record.js'
+
+/** A configuration and where its run goes, on one rank. */
+interface Rank {
+  readonly config: TrainingConfig
+  readonly folder: string
+  readonly collective: Collective
+}
 
 interface TrainArguments extends DeviceArguments {
   readonly set: readonly string[]
@@ -43,17 +51,31 @@ export function trainCommand(): Command {
 const collect = (value: string, list: readonly string[]): string[] => [...list, value]
 
 async function runTrain(name: string, options: TrainArguments): Promise<void> {
-  const { set, resume = false, profile, adapter } = options
-  const collective = await launchedCollective()
-  const config = await readConfig(name, { recipes, set })
-  const { train: settings, recipe } = config
+  const config = await readConfig(name, { recipes, set: options.set })
   const folder = options.out ?? config.output.folder ?? join('runs', configName(config))
+  const collective = await launchedCollective()
+  try {
+    await trainRank({ config, folder, collective }, options)
+  } catch (error) {
+    // Told here, since closing ends this process together with all others.
+    if (collective.size > 1) console.error(`rank ${collective.rank}: ${error instanceof Error ? error.message : error}`)
+    await collective.close({ failed: true })
+    throw error
+  }
+  await collective.close()
+}
+
+async function trainRank(
+  { config, folder, collective }: Rank,
+  { resume = false, profile, adapter }: TrainArguments,
+): Promise<void> {
+  const { train: settings, recipe } = config
   using device = await openDevice({ profile, ...(adapter !== undefined && { adapter }) })
   const { seed, precision: dtype, checkpointing } = settings
   const task = await recipe.build(config.options, { device, seed, dtype, checkpointing })
   try {
     mkdirSync(folder, { recursive: true })
-    const record = new TrainRecord(folder, config, device, resume)
+    const record = new TrainRecord(folder, config, device, { resumed: resume, processes: collective.size })
     const isFirst = collective.rank === 0
     if (isFirst) await record.write({ finished: false })
     const { curvesEverySeconds } = config.output
@@ -66,7 +88,6 @@ async function runTrain(name: string, options: TrainArguments): Promise<void> {
       await record.write({ finished: !result.stopped, ...result })
       console.log(summary(folder, result))
     }
-    await collective.close()
     if (result.stopped) process.exitCode = interruptedCode
   } finally {
     task.dispose()
@@ -120,12 +141,12 @@ class TrainRecord {
     folder: string,
     { recipe, path, train: settings, output, options }: TrainingConfig,
     device: Device,
-    resumed: boolean,
+    facts: { readonly resumed: boolean; readonly processes: number },
   ) {
     const { adapter, software } = device.capabilities
     this.#path = join(folder, 'run.json')
     this.#start = {
-      ...{ notice: researchNotice, command: 'train', arguments: process.argv.slice(2), resumed },
+      ...{ notice: researchNotice, command: 'train', arguments: process.argv.slice(2), ...facts },
       configuration: { path, recipe: recipe.name, train: settings, output, ...(options as object) },
       package: packageIdentity(),
       device: { ...adapter, software, profile: device.profile },

@@ -12,6 +12,13 @@ export interface StepContext {
   readonly epoch: number
   /** 32 bits that no other step, micro-batch or rank has; the same when the same part of a step is computed again. */
   readonly seed: number
+  /** 32 bits of the step, the same for all its micro-batches and ranks. */
+  readonly stepSeed: number
+  /**
+   * Which of the step's samples, those of all ranks in their order, is the first one here. What is drawn for a sample by
+   * `stepSeed` and its place does not depend on how a batch is cut up.
+   */
+  readonly firstSample: number
   /** A stream of `seed`, new for every call: for dropout by `dropAtRandom(context.generator, rate)`. */
   readonly generator: Generator
   readonly collective: Collective
@@ -50,6 +57,24 @@ export interface ContrastiveObjective<Batch> {
    * the other ranks' rows find their way back to them.
    */
   objective(all: Embeddings, context: ObjectiveContext): TaskLoss
+  /** Present where the loss has further terms, which compare no samples. */
+  readonly rest?: RestOfObjective<Batch> | undefined
+}
+
+/**
+ * Terms beside a contrastive one, each a mean over samples, tokens, pairs: `loss(batch)` equals the objective's loss plus
+ * that of `embed(batch, context, shares)` with all shares 1.
+ */
+export interface RestOfObjective<Batch> {
+  /** How many things each term is a mean over, by name. */
+  counts(batch: Batch): Readonly<Record<string, number>>
+  /** The embeddings of a chunk and its terms from one forward pass; each term is to be multiplied by its share. */
+  embed(batch: Batch, context: StepContext, shares: Readonly<Record<string, number>>): EmbeddingsAndRest
+}
+
+export interface EmbeddingsAndRest {
+  readonly embeddings: Embeddings
+  readonly rest: TaskLoss
 }
 
 export interface EvaluationContext {
@@ -84,7 +109,7 @@ export interface TrainingTask<Item = unknown, Sample = unknown, Batch = unknown>
   }
   /**
    * Samples to tensors on the device, which the trainer disposes with everything else of the step. Draws (augmentation,
-   * masking, negatives) take their key from `context.seed`, never from Math.random.
+   * masking, negatives) take their key from the context, never from Math.random.
    */
   collate(samples: readonly Sample[], context: StepContext): Batch
   /** Records the forward pass. Called in a scope with the tape on; the loss is a mean over the samples of the batch. */

@@ -87,8 +87,9 @@ export class ImageEncoder {
   /** Blocks and final norm over tokens `[N, T, features]` whose positions are the rows of `ropeTable` (of each sample, where it is `[N, T, ...]`). */
   encodeTokens(tokens: Tensor, ropeTable: Tensor): Tensor {
     const blocks = this.blocks.map((block) => {
-      const step = (x: Tensor): Tensor => block.apply(x, ropeTable)
-      return this.checkpointing ? (x: Tensor): Tensor => checkpoint(step, x) : step
+      const step = (x: Tensor, table: Tensor): Tensor => block.apply(x, table)
+      // The table is an input, so that one of a caller's scope is there when the block is computed again.
+      return (x: Tensor): Tensor => (this.checkpointing ? checkpoint(step, x, ropeTable) : step(x, ropeTable))
     })
     return sequence(tokens, [...blocks, (x) => this.normalize(x)])
   }

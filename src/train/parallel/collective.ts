@@ -14,7 +14,13 @@ export interface Collective {
   broadcast(values: Float32Array, root: number): Promise<void>
   /** Waits until every rank is here. */
   barrier(): Promise<void>
-  close(): Promise<void>
+  /** Leaves the others for good: with nothing left to do, or because of an error, which ends them as well. */
+  close(options?: CloseOptions): Promise<void>
+}
+
+export interface CloseOptions {
+  /** The other ranks wait for this one in vain. Default false. */
+  readonly failed?: boolean | undefined
 }
 
 /** One process alone. */

@@ -1,5 +1,5 @@
 export { broadcastFromFirst, checkAgreement } from './agreement.js'
-export { type Collective, soloCollective } from './collective.js'
+export { type CloseOptions, type Collective, soloCollective } from './collective.js'
 export { CollectiveError, PeerLostError } from './errors.js'
 export { GradientAverage, type GradientAverageOptions } from './gradient-average.js'
 export { inProcessCollectives } from './in-process.js'

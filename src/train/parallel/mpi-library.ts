@@ -31,6 +31,7 @@ const prototypes = {
   MPI_Initialized: 'int MPI_Initialized(void *flag)',
   MPI_Init_thread: 'int MPI_Init_thread(uintptr_t argc, uintptr_t argv, int required, void *provided)',
   MPI_Finalize: 'int MPI_Finalize()',
+  MPI_Abort: 'int MPI_Abort(void *comm, int code)',
   MPI_Comm_rank: 'int MPI_Comm_rank(void *comm, void *rank)',
   MPI_Comm_size: 'int MPI_Comm_size(void *comm, void *size)',
   MPI_Comm_set_errhandler: 'int MPI_Comm_set_errhandler(void *comm, void *handler)',

@@ -1,7 +1,7 @@
 /** Processes that `mpirun` or `srun` started, over Open MPI. */
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { ValueError } from '../../engine/index.js'
-import { type Collective, soloCollective } from './collective.js'
+import { type CloseOptions, type Collective, soloCollective } from './collective.js'
 import { CollectiveError, PeerLostError } from './errors.js'
 import { loadMpi, type MpiFunction, type MpiLibrary } from './mpi-library.js'
 
@@ -23,7 +23,8 @@ const inPlace = 1
 const eagerPolls = 200
 
 /**
- * Joins the processes of `MPI_COMM_WORLD`. Call it once in a process; `close()` ends MPI, after which it cannot begin again.
+ * Joins the processes of `MPI_COMM_WORLD`. Call it once in a process; `close()` ends MPI, after which it cannot begin again;
+ * `close({ failed: true })` ends this process and all others.
  *
  * Ranks wait for each other by polling, without blocking the event loop or a thread, and data moves on another thread.
  *
@@ -108,11 +109,12 @@ class MpiCollective implements Collective {
     return this.#inTurn('barrier', async () => {})
   }
 
-  /** Ends MPI when all ranks are here. */
-  async close(): Promise<void> {
+  /** Ends MPI when all ranks are here; of a rank that failed, which others would wait for, all processes at once. */
+  async close({ failed = false }: CloseOptions = {}): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await this.#inTurn('close', async () => this.library.call('MPI_Finalize'))
+    if (failed) this.library.call('MPI_Abort', this.library.handles.ompi_mpi_comm_world, 1)
+    else await this.#inTurn('close', async () => this.library.call('MPI_Finalize'))
   }
 
   #inTurn<T>(call: string, run: () => Promise<T>): Promise<T> {

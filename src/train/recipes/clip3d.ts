@@ -13,9 +13,9 @@ import { contrastOwnRows } from './contrast.js'
 import type { ProbeAccess } from './probing.js'
 import { openReportData } from './report-data.js'
 import type { StudySample } from './study-data.js'
+import { scoresOfStudies } from './study-scores.js'
 import { checkVocabulary, encodeTexts, sampleStream, shuffledReport } from './texts.js'
 import { rowsInBatches, rowsOf, volumeBatch } from './vectors.js'
-import { zeroShotAuroc } from './zero-shot.js'
 
 const clip3dSchema = z.strictObject({
   model: colipriModelSchema,
@@ -76,9 +76,9 @@ async function buildClip3d(options: Clip3dOptions, context: BuildContext): Promi
     probe: { data, features: (samples) => rowsOf(() => tokenMeans(model, volumeBatch(device, samples, dtype))) },
     ...{ name: 'clip3d', device, parameters: new Map(own), training: data.training },
     metadata: describeWeights({ model: 'clip3d', config, vocabulary: tokenizer.vocabulary.tokens().join('\n') }),
-    collate: (samples, { seed: stepSeed }) => {
+    collate: (samples, step) => {
       const texts = samples.map((sample, n) =>
-        shuffledReport(sentencesOf(sample), sampleStream(stepSeed, 'sentences', n), shortening),
+        shuffledReport(sentencesOf(sample), sampleStream(step, 'sentences', n), shortening),
       )
       return { volume: volumeBatch(device, samples, dtype), ...encode(texts) }
     },
@@ -92,16 +92,13 @@ async function buildClip3d(options: Clip3dOptions, context: BuildContext): Promi
       objective: ({ image, text }, { ownRows }) => ({ loss: contrastOwnRows(image!, text!, ownRows, temperature) }),
     },
     evaluate: (split, evaluation) =>
-      zeroShotAuroc<StudySample>(
+      scoresOfStudies(
         {
-          ...{ findings: data.findings, source: data.heldOut(split) },
-          labelsOf: ({ labels }) => labels,
+          data,
           embedTexts: (texts) => rowsInBatches(texts, (part) => textVectors(model, encode(part))),
-          embedSamples: async (samples) => {
-            const rows = await rowsOf(() => imageVectors(model, volumeBatch(device, samples, dtype)))
-            return rows.map((row) => () => row)
-          },
+          embedSamples: (samples) => rowsOf(() => imageVectors(model, volumeBatch(device, samples, dtype))),
         },
+        split,
         evaluation,
       ),
     dispose: () => model.dispose(),

@@ -1,7 +1,7 @@
 /** Sections of the COLIPRI recipes. */
 import { z } from 'zod'
 import { type ColipriConfig, colipriConfigSchema, colipriPublished, colipriTiny } from '../../models/index.js'
-import { ctRateDataSchema, phantomDataSchema } from './data-options.js'
+import { ctRateDataSchema, phantomDataSchema, tableDataSchema } from './data-options.js'
 
 const count = z.int().min(1)
 const weight = z.number().min(0)
@@ -26,7 +26,7 @@ export const colipriModelSchema = z
   .default('phantom')
 
 export const reportDataSchema = z
-  .discriminatedUnion('source', [phantomDataSchema, ctRateDataSchema])
+  .discriminatedUnion('source', [phantomDataSchema, ctRateDataSchema, tableDataSchema])
   .prefault({ source: 'phantoms' })
 
 export const colipriConfigOf = (model: z.output<typeof colipriModelSchema>): ColipriConfig =>

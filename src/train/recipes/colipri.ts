@@ -1,6 +1,6 @@
 /** COLIPRI: contrast (C), report generation (R), masked image modelling (M) and opposite sentences (O). */
 import { opposedSentences, SentencePool, type WordPieceTokenizer } from '../../data/index.js'
-import { type Device, type Tensor, ValueError } from '../../engine/index.js'
+import { type Device, Generator, type Tensor, ValueError } from '../../engine/index.js'
 import { add, mul } from '../../kernels/elementwise/index.js'
 import { mean } from '../../kernels/reduce/index.js'
 import {
@@ -18,6 +18,7 @@ import type {
   ContrastiveObjective,
   EvaluationContext,
   HeldOutSplit,
+  RestOfObjective,
   StepContext,
   TaskLoss,
   TrainingTask,
@@ -27,15 +28,23 @@ import { contrastOwnRows } from './contrast.js'
 import type { ProbeAccess } from './probing.js'
 import { openReportData } from './report-data.js'
 import type { StudyData, StudyPositives, StudySample } from './study-data.js'
-import { checkVocabulary, encodeReports, encodeTexts, reportSentences, sampleStream, shuffledReport } from './texts.js'
+import { scoresOfStudies } from './study-scores.js'
+import {
+  checkVocabulary,
+  encodeReports,
+  encodeTexts,
+  type ReportTensors,
+  reportSentences,
+  sampleStream,
+  shuffledReport,
+} from './texts.js'
 import { rowsInBatches, rowsOf, volumeBatch } from './vectors.js'
-import { zeroShotAuroc } from './zero-shot.js'
 
 /** A batch, with what the objectives in use need. */
 interface ColipriBatch {
   readonly volume: Tensor
   readonly text: TextTensors | undefined
-  readonly report: { readonly ids: Tensor; readonly targets: Tensor } | undefined
+  readonly report: ReportTensors | undefined
   readonly kept: KeptPatches | undefined
   readonly opposites: OppositeTensors | undefined
 }
@@ -44,6 +53,18 @@ interface ColipriBatch {
 interface Opposites {
   readonly own: ReadonlyMap<string, StudyPositives>
   readonly pool: SentencePool
+}
+
+/** A term of the loss by its name among the metrics. */
+interface Term {
+  readonly name: string
+  readonly weight: number
+  readonly value: Tensor
+}
+
+interface Pair {
+  readonly image: Tensor
+  readonly text: Tensor
 }
 
 class ColipriTask implements TrainingTask<unknown, StudySample, ColipriBatch> {
@@ -86,9 +107,7 @@ class ColipriTask implements TrainingTask<unknown, StudySample, ColipriBatch> {
       data: parts.data,
       features: (samples) => rowsOf(() => tokenMeans(model, volumeBatch(device, samples, dtype))),
     }
-    // With other objectives in the sum the loss is not one of the embeddings alone.
-    const { generation, masking, opposites } = parts.objective
-    this.contrast = generation + masking + opposites > 0 ? undefined : this.#contrastive()
+    this.contrast = parts.objective.contrast > 0 ? this.#contrastive() : undefined
   }
 
   get #tokenizer(): WordPieceTokenizer {
@@ -100,7 +119,7 @@ class ColipriTask implements TrainingTask<unknown, StudySample, ColipriBatch> {
     const { maxTokens = this.#model.config.text.positions } = this.#objective
     const sentences = samples.map(sentencesOf)
     const shuffled = () =>
-      sentences.map((own, n) => shuffledReport(own, sampleStream(context.seed, 'sentences', n), shortening))
+      sentences.map((own, n) => shuffledReport(own, sampleStream(context, 'sentences', n), shortening))
     const volume = volumeBatch(this.device, samples, this.#dtype)
     const count = this.#model.image.gridOf(volume.shape).reduce((product, size) => product * size, 1)
     const reports = sentences.map((own) => own.join(' '))
@@ -108,41 +127,29 @@ class ColipriTask implements TrainingTask<unknown, StudySample, ColipriBatch> {
       volume,
       text: contrast > 0 ? encodeTexts(this.device, this.#tokenizer, shuffled(), maxTokens) : undefined,
       report: generation > 0 ? encodeReports(this.device, this.#tokenizer, reports, maxTokens) : undefined,
-      kept: masking > 0 ? drawKeptPatches({ samples: samples.length, count }, context.generator, dropped) : undefined,
-      opposites: opposites > 0 ? this.#opposed(samples, context.seed, maxTokens) : undefined,
+      kept: masking > 0 ? keptPatches({ samples: samples.length, count }, context, dropped) : undefined,
+      opposites: opposites > 0 ? this.#opposed(samples, context, maxTokens) : undefined,
     }
   }
 
   loss(batch: ColipriBatch): TaskLoss {
-    const { contrast, generation, masking, opposites } = this.#objective
-    const pretraining = this.#pretraining
-    const terms: [name: string, weight: number, value: Tensor][] = []
-    // One pass of the image tower serves every objective that looks at the whole image.
-    const projected = contrast + generation + opposites > 0 ? this.#model.projectImage(batch.volume) : undefined
-    const pooled = contrast + opposites > 0 ? this.#model.pool([projected!]) : undefined
-    if (batch.text) terms.push(['contrast', contrast, pretraining.contrast(pooled!, this.#embedText(batch.text))])
-    if (batch.report) {
-      const { ids, targets } = batch.report
-      terms.push(['generation', generation, pretraining.generation(projected!, ids, targets)])
-    }
-    if (batch.kept) terms.push(['masking', masking, pretraining.masking(batch.volume, batch.kept)])
-    if (batch.opposites) terms.push(['opposites', opposites, pretraining.opposites(pooled!, batch.opposites)])
-    const loss = terms.map(([, weight, value]) => mul(value, weight)).reduce((sum, term) => add(sum, term))
-    return { loss, metrics: Object.fromEntries(terms.map(([name, , value]) => [name, value])) }
+    const { terms, embeddings } = this.#forward(batch)
+    if (!embeddings) return weightedSum(terms)
+    const { image, text } = embeddings
+    return weightedSum([
+      { name: 'contrast', weight: this.#objective.contrast, value: this.#pretraining.contrast(image, text) },
+      ...terms,
+    ])
   }
 
   evaluate(split: HeldOutSplit, context: EvaluationContext): Promise<Record<string, number>> {
-    const { findings } = this.#data
-    return zeroShotAuroc<StudySample>(
+    return scoresOfStudies(
       {
-        ...{ findings, source: this.#data.heldOut(split) },
-        labelsOf: ({ labels }) => labels,
+        data: this.#data,
         embedTexts: (texts) => this.embedTexts(texts),
-        embedSamples: async (samples) => {
-          const rows = await rowsOf(() => this.#model.embedImage(volumeBatch(this.device, samples, this.#dtype)))
-          return rows.map((row) => () => row)
-        },
+        embedSamples: (samples) => rowsOf(() => this.#model.embedImage(volumeBatch(this.device, samples, this.#dtype))),
       },
+      split,
       context,
     )
   }
@@ -161,21 +168,57 @@ class ColipriTask implements TrainingTask<unknown, StudySample, ColipriBatch> {
     return this.#model.embedText(ids, mask)
   }
 
+  /** One pass of the image tower serves every objective that looks at the whole image. */
+  #forward(batch: ColipriBatch): { readonly terms: readonly Term[]; readonly embeddings: Pair | undefined } {
+    const { generation, masking, opposites } = this.#objective
+    const pretraining = this.#pretraining
+    const terms: Term[] = []
+    const projected = batch.text || batch.report || batch.opposites ? this.#model.projectImage(batch.volume) : undefined
+    const pooled = batch.text || batch.opposites ? this.#model.pool([projected!]) : undefined
+    if (batch.report) {
+      const { ids, targets } = batch.report
+      terms.push({ name: 'generation', weight: generation, value: pretraining.generation(projected!, ids, targets) })
+    }
+    if (batch.kept) {
+      terms.push({ name: 'masking', weight: masking, value: pretraining.masking(batch.volume, batch.kept) })
+    }
+    if (batch.opposites) {
+      terms.push({ name: 'opposites', weight: opposites, value: pretraining.opposites(pooled!, batch.opposites) })
+    }
+    return { terms, embeddings: batch.text && { image: pooled!, text: this.#embedText(batch.text) } }
+  }
+
   #contrastive(): ContrastiveObjective<ColipriBatch> {
-    const weight = this.#objective.contrast
+    const { contrast, generation, masking, opposites } = this.#objective
     return {
       embed: ({ volume, text }) => ({ image: this.#model.embedImage(volume), text: this.#embedText(text!) }),
       objective: ({ image, text }, { ownRows }) => {
-        const loss = contrastOwnRows(image!, text!, ownRows, this.#model.softmaxTemperature)
-        return { loss: mul(loss, weight), metrics: { contrast: loss } }
+        const value = contrastOwnRows(image!, text!, ownRows, this.#model.softmaxTemperature)
+        return weightedSum([{ name: 'contrast', weight: contrast, value }])
+      },
+      rest: generation + masking + opposites > 0 ? this.#rest() : undefined,
+    }
+  }
+
+  #rest(): RestOfObjective<ColipriBatch> {
+    return {
+      counts: ({ report, kept, opposites }) => ({
+        ...(report && { generation: report.tokens }),
+        ...(kept && { masking: kept.samples }),
+        ...(opposites && { opposites: opposites.labels.filter((label) => label >= 0).length }),
+      }),
+      embed: (batch, _, shares) => {
+        const { terms, embeddings } = this.#forward(batch)
+        const shared = terms.map((term) => ({ ...term, value: mul(term.value, shares[term.name]!) }))
+        return { embeddings: { ...embeddings! }, rest: weightedSum(shared) }
       },
     }
   }
 
-  #opposed(samples: readonly StudySample[], seed: number, maxTokens: number): OppositeTensors {
+  #opposed(samples: readonly StudySample[], context: StepContext, maxTokens: number): OppositeTensors {
     const { own, pool } = this.#opposites!
     const pairs = samples.flatMap(({ study, patient }, n) => {
-      const random = sampleStream(seed, 'opposites', n)
+      const random = sampleStream(context, 'opposites', n)
       return opposedSentences(
         { patient, sections: own.get(study)?.sections ?? {} },
         pool,
@@ -191,6 +234,18 @@ class ColipriTask implements TrainingTask<unknown, StudySample, ColipriBatch> {
     }
   }
 }
+
+const weightedSum = (terms: readonly Term[]): TaskLoss => ({
+  loss: terms.map(({ value, weight }) => mul(value, weight)).reduce(add),
+  metrics: Object.fromEntries(terms.map(({ name, value }) => [name, value])),
+})
+
+/** Every sample takes one draw, so that a chunk begins where those before it end. */
+const keptPatches = (
+  sizes: Pick<KeptPatches, 'samples' | 'count'>,
+  { stepSeed, firstSample }: StepContext,
+  dropped: number,
+): KeptPatches => drawKeptPatches(sizes, new Generator(stepSeed, firstSample), dropped)
 
 /** The mean of the backbone's tokens, `[N, features]`. */
 export const tokenMeans = (model: Colipri, volume: Tensor): Tensor =>

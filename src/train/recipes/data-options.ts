@@ -19,18 +19,31 @@ export const phantomDataSchema = z.strictObject({
 })
 export type PhantomData = z.output<typeof phantomDataSchema>
 
-const folder = z.strictObject({
-  /** As its owners lay it out. */
-  folder: z.string(),
+const vocabulary = z.strictObject({
   /** A `vocab.txt` or `tokenizer.json`. */
   vocabulary: z.string(),
 })
 
+const folder = vocabulary.extend({
+  /** As its owners lay it out. */
+  folder: z.string(),
+})
+
+/** JSON `{study: {section: [sentences]}}` of the positive sentences, for the opposite-sentence objective. */
+const positives = z.string().optional()
+
 /** CT-RATE: its validation split is held out, for both `validation` and `test`. */
 export const ctRateDataSchema = folder.extend({
   source: z.literal('ct-rate'),
-  /** JSON `{study: {section: [sentences]}}` of the positive sentences, for the opposite-sentence objective. */
-  positives: z.string().optional(),
+  positives,
+})
+
+/** A list of images with reports, splits and labels: see `openTable` of the data layer. */
+export const tableDataSchema = vocabulary.extend({
+  source: z.literal('table'),
+  /** A `.csv` or `.jsonl` file. */
+  file: z.string(),
+  positives,
 })
 
 /** CT-RATE with masks and fVLM's decomposed reports. */

@@ -8,6 +8,7 @@ import {
   imagesOf,
   type LoadedStudy,
   openCtRate,
+  openTable,
   type PhantomFindingName,
   type PositiveSections,
   type PreprocessStep,
@@ -26,7 +27,7 @@ import {
 } from '../../data/index.js'
 import { ValueError } from '../../engine/index.js'
 import type { HeldOutSplit } from '../task.js'
-import type { ctRateDataSchema, PhantomData } from './data-options.js'
+import type { ctRateDataSchema, PhantomData, tableDataSchema } from './data-options.js'
 import { besideModule } from './modules.js'
 import { phantomName } from './phantom-study-task.js'
 import type { FindingPromptTexts } from './zero-shot.js'
@@ -129,25 +130,59 @@ export function studiesWithReport(dataset: Dataset, split: Split): Study[] {
 
 const positivesSchema = z.record(z.string(), z.record(z.string(), z.array(z.string().min(1))))
 
-/** CT-RATE: every reconstruction is trained on, the first of a study is evaluated. */
-export async function ctRateStudies(
-  options: z.output<typeof ctRateDataSchema>,
-  steps: readonly PreprocessStep[],
-): Promise<StudyData> {
-  const dataset = await openCtRate(options.folder)
+interface StudiesOptions {
+  readonly dataset: Dataset
+  readonly steps: readonly PreprocessStep[]
+  /** Paths, as the section `data` has them. */
+  readonly vocabulary: string
+  readonly positives?: string | undefined
+  readonly findings: readonly string[]
+  /** The split of the data set that stands for another. */
+  readonly splitOf: (split: HeldOutSplit) => Split
+}
+
+/** Studies on disk: every image is trained on, the first of a study is evaluated. */
+async function studiesOf(options: StudiesOptions): Promise<StudyData> {
+  const { dataset, steps, vocabulary, positives, findings, splitOf } = options
   const task = { module: besideModule('../../data/loader/study-task'), data: { steps } }
   const source = (split: Split, every: boolean): SampleSource => {
     const items = studyItems(studiesWithReport(dataset, split), every)
     return { items, task, nameOf: (item) => (item as StudyItem).name }
   }
+  // Without studies to evaluate, that should be said now and not behind the last step.
+  studiesWithReport(dataset, splitOf('validation'))
   return {
     training: source('train', true),
-    heldOut: () => source('validation', false),
-    tokenizer: await readTokenizer(options.vocabulary),
+    heldOut: (split) => source(splitOf(split), false),
+    tokenizer: await readTokenizer(vocabulary),
     // The "short prompts" of the reference, colipri §4.
-    findings: ctRateFindings.map((finding) => ({ finding, present: [finding], absent: [`No ${finding}`] })),
-    positives: () => readPositives(options.positives, dataset),
+    findings: findings.map((finding) => ({ finding, present: [finding], absent: [`No ${finding}`] })),
+    positives: () => readPositives(positives, dataset),
   }
+}
+
+/** CT-RATE, whose validation split is all that is held out. */
+export async function ctRateStudies(
+  { folder, vocabulary, positives }: z.output<typeof ctRateDataSchema>,
+  steps: readonly PreprocessStep[],
+): Promise<StudyData> {
+  const dataset = await openCtRate(folder)
+  return await studiesOf({
+    ...{ dataset, steps, vocabulary, positives, findings: ctRateFindings },
+    splitOf: () => 'validation',
+  })
+}
+
+/** A list of images. What is wrong with it is an error: a run should not be of fewer studies than were listed. */
+export async function tableStudies(
+  { file, vocabulary, positives }: z.output<typeof tableDataSchema>,
+  steps: readonly PreprocessStep[],
+): Promise<StudyData> {
+  const dataset = await openTable(file)
+  const [problem] = dataset.problems
+  if (problem) throw new DataError(`${problem.name} ${problem.message}`, { path: file })
+  const findings = [...new Set(dataset.studies.flatMap(({ labels = {} }) => Object.keys(labels)))]
+  return await studiesOf({ dataset, steps, vocabulary, positives, findings, splitOf: (split) => split })
 }
 
 async function readPositives(

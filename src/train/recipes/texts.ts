@@ -1,14 +1,18 @@
 /** From reports to tensors of ids. */
 import { RandomStream, type Report, splitSentences, type WordPieceTokenizer } from '../../data/index.js'
-import { type Device, tensor, ValueError } from '../../engine/index.js'
+import { type Device, type Tensor, tensor, ValueError } from '../../engine/index.js'
 import type { TextTensors } from '../../models/index.js'
+import type { StepContext } from '../task.js'
 
 /** Streams of a step's seed, so that each purpose draws by itself. */
 export const streams = { sentences: 1, opposites: 2, crop: 3 } as const
 
-/** A random stream of a step for one of its samples. */
-export const sampleStream = (seed: number, stream: keyof typeof streams, sample: number): RandomStream =>
-  new RandomStream(seed, streams[stream] * 2 ** 20 + sample)
+/** A random stream for one sample of a chunk: the same however the step's batch is cut into chunks and over ranks. */
+export const sampleStream = (
+  { stepSeed, firstSample }: Pick<StepContext, 'stepSeed' | 'firstSample'>,
+  stream: keyof typeof streams,
+  sample: number,
+): RandomStream => new RandomStream(stepSeed, streams[stream] * 2 ** 20 + firstSample + sample)
 
 /** The sentences of a report's findings and impression; of everything where it has neither. */
 export function reportSentences({ findings, impression, text }: Report): string[] {
@@ -41,22 +45,32 @@ export function encodeTexts(
   return { ids: tensor(device, ids, shape), mask: tensor(device, Uint32Array.from(mask), shape) }
 }
 
+/** Ids `[N, T]` of reports and what is to follow each `[N, T - 1]`, -100 for padding; `tokens` of them are not. */
+export interface ReportTensors {
+  readonly ids: Tensor
+  readonly targets: Tensor
+  readonly tokens: number
+}
+
 /** The same, with what a decoder is to write: the ids from the second on, -100 for padding. */
 export function encodeReports(
   device: Device,
   tokenizer: WordPieceTokenizer,
   texts: readonly string[],
   maxLength: number,
-): { readonly ids: ReturnType<typeof tensor>; readonly targets: ReturnType<typeof tensor> } {
+): ReportTensors {
   const { ids, mask, shape } = tokenizer.encodeBatch(texts, { maxLength })
   const [count, length] = shape
   const targets = new Int32Array(count * (length - 1)).fill(-100)
+  let tokens = 0
   for (let row = 0; row < count; row++) {
     for (let t = 1; t < length; t++) {
-      if (mask[row * length + t]) targets[row * (length - 1) + t - 1] = ids[row * length + t]!
+      if (!mask[row * length + t]) continue
+      targets[row * (length - 1) + t - 1] = ids[row * length + t]!
+      tokens++
     }
   }
-  return { ids: tensor(device, ids, shape), targets: tensor(device, targets, [count, length - 1]) }
+  return { ids: tensor(device, ids, shape), targets: tensor(device, targets, [count, length - 1]), tokens }
 }
 
 /** Throws a {@link ValueError} when a text tower has not an embedding for every token. */

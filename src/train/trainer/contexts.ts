@@ -9,6 +9,8 @@ export interface StepPlace {
   readonly epoch: number
   /** Of the run. */
   readonly seed: number
+  /** Samples of a step, of each process. */
+  readonly batchSize: number
   readonly collective: Collective
   readonly signal?: AbortSignal | undefined
 }
@@ -16,8 +18,13 @@ export interface StepPlace {
 /** The second key word of the trainer's own draws, so that no stream of a seed is met twice. */
 const purpose = 0x747261
 
-/** The context of a micro-batch. Every call begins its random stream anew. */
-export function contextOf({ step, epoch, seed, collective, signal }: StepPlace, part: number): StepContext {
-  const own = philox4x32([step, collective.rank, part, 0], [seed, purpose])[0]
-  return { step, epoch, seed: own, generator: new Generator(own), collective, signal }
+/** The context of a micro-batch, of which this rank has `first` samples before it. Every call begins its random stream anew. */
+export function contextOf(place: StepPlace, part: number, first: number): StepContext {
+  const { step, epoch, seed, collective, signal, batchSize } = place
+  const seedOf = (rank: number, of: number) => philox4x32([step, rank, of, 0], [seed, purpose])[0]
+  const own = seedOf(collective.rank, part)
+  return {
+    ...{ step, epoch, seed: own, stepSeed: seedOf(0, 0), firstSample: collective.rank * batchSize + first },
+    ...{ generator: new Generator(own), collective, signal },
+  }
 }

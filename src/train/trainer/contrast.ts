@@ -8,46 +8,72 @@ import { add, cast, mul } from '../../kernels/elementwise/index.js'
 import { concat } from '../../kernels/join/index.js'
 import { slice } from '../../kernels/layout/index.js'
 import { sum } from '../../kernels/reduce/index.js'
+import type { Collective } from '../parallel/collective.js'
 import { gatherRows, sumOwnRows } from '../parallel/rows.js'
-import type { Embeddings } from '../task.js'
+import type { Embeddings, TaskLoss } from '../task.js'
 import { contextOf } from './contexts.js'
-import { backThrough, type GradientRequest, type LeafListener, type PartLoss } from './gradients.js'
+import { backThrough, type GradientRequest, inTurn, type LeafListener, offTape, type PartLoss } from './gradients.js'
 
-/** Adds up the gradients of the parameters; the loss is one part, over everything. */
+/** Adds up the gradients of the parameters. Parts of the loss: the contrast, over everything, and the rest of every chunk. */
 export async function cachedGradients(
-  { task, samples, lossScale, place }: GradientRequest,
+  { task, samples, lossScale, place, microBatchSize }: GradientRequest,
   chunks: readonly (readonly unknown[])[],
   onLeaf: (chunk: number) => LeafListener | undefined,
 ): Promise<PartLoss[]> {
   const contrast = task.contrast!
-  const embed = (n: number) => {
-    const context = contextOf(place, n)
-    return contrast.embed(task.collate(chunks[n]!, context), context)
+  const batchOf = (n: number) => {
+    const context = contextOf(place, n, n * microBatchSize)
+    return { batch: task.collate(chunks[n]!, context), context }
   }
-  const parts = chunks.map((_, n) => {
-    const own = scope(() => noGrad(() => embed(n)))
-    task.device.flush()
-    return own
-  })
+  const counts: Readonly<Record<string, number>>[] = []
+  const parts = await inTurn(task.device, chunks, (_, n) =>
+    scope(() =>
+      noGrad(() => {
+        const { batch, context } = batchOf(n)
+        counts.push(contrast.rest?.counts(batch) ?? {})
+        return contrast.embed(batch, context)
+      }),
+    ),
+  )
+  const shares = await sharesOf(counts, place.collective)
   const all = await gatherRows(joinChunks(parts), place.collective)
   for (const leaf of Object.values(all)) leaf.setRequiresGrad()
   const start = place.collective.rank * samples.length
   // Draws of the objective are none of a chunk's.
   const values = await readValues(all, contrast.onHost)
-  const context = { ...contextOf(place, chunks.length), ownRows: { start, count: samples.length }, values }
+  const context = { ...contextOf(place, chunks.length, 0), ownRows: { start, count: samples.length }, values }
   const result = scope(() => backThrough(contrast.objective(all, context), lossScale))
   const asked = Object.entries(all).flatMap(([name, { grad }]) => (grad ? [[name, grad] as const] : []))
   const gradients = await sumOwnRows(Object.fromEntries(asked), place.collective)
   for (const leaf of Object.values(all)) leaf.dispose()
-  let first = 0
-  for (const [n, chunk] of chunks.entries()) {
-    const from = first
-    scope(() => carryBack(embed(n), gradients, { first: from, count: chunk.length }, onLeaf(n)))
-    task.device.flush()
-    first += chunk.length
-  }
+  const rests = await inTurn(task.device, chunks, (chunk, n) =>
+    scope(() => {
+      const { batch, context } = batchOf(n)
+      const own = contrast.rest?.embed(batch, context, shares[n]!) ?? {
+        embeddings: contrast.embed(batch, context),
+        rest: undefined,
+      }
+      const rows = { first: n * microBatchSize, count: chunk.length }
+      carryBack(own, gradients, { rows, lossScale, onLeaf: onLeaf(n) })
+      return own.rest && offTape(own.rest)
+    }),
+  )
   for (const gradient of Object.values(gradients)) gradient.dispose()
-  return [{ ...result, share: 1 }]
+  return [result, ...rests.filter((rest) => rest !== undefined)].map((part) => ({ ...part, share: 1 }))
+}
+
+/** What part of the things of a term is in each chunk: of those of all ranks, times the ranks over which means are taken. */
+async function sharesOf(
+  counts: readonly Readonly<Record<string, number>>[],
+  collective: Collective,
+): Promise<Record<string, number>[]> {
+  const names = Object.keys(counts[0]!)
+  if (names.length === 0) return counts.map(() => ({}))
+  const totals = Float32Array.from(names, (name) => counts.reduce((sum, own) => sum + own[name]!, 0))
+  await collective.allReduceSum(totals)
+  return counts.map((own) =>
+    Object.fromEntries(names.map((name, n) => [name, (own[name]! * collective.size) / Math.max(1, totals[n]!)])),
+  )
 }
 
 /** Before the tape is on: a loss cannot wait for the device while it is recorded. */
@@ -75,12 +101,11 @@ function joinChunks(parts: readonly Embeddings[]): Record<string, Tensor> {
   return joined
 }
 
-/** Goes back from these rows through a chunk: the gradient of `sum(embeddings * gradients)` is what is wanted. */
+/** Goes back through a chunk: the gradient of `sum(embeddings * gradients)` and of the rest is what is wanted. */
 function carryBack(
-  embeddings: Embeddings,
+  { embeddings, rest }: { readonly embeddings: Embeddings; readonly rest: TaskLoss | undefined },
   gradients: Embeddings,
-  rows: { readonly first: number; readonly count: number },
-  onLeaf: LeafListener | undefined,
+  { rows, lossScale, onLeaf }: CarryOptions,
 ): void {
   const products = Object.entries(embeddings).flatMap(([name, value]) => {
     const gradient = gradients[name]
@@ -88,9 +113,14 @@ function carryBack(
     const own = slice(gradient, [[rows.first, rows.first + rows.count]])
     return [sum(mul(cast(value, 'f32'), own))]
   })
-  const all = products.reduce<Tensor | undefined>(
-    (total, product) => (total ? add(total, product) : product),
-    undefined,
-  )
-  if (all) backward(all, onLeaf && { onLeaf })
+  const terms = rest ? [...products, mul(cast(rest.loss, 'f32'), lossScale)] : products
+  if (terms.length > 0) backward(terms.reduce(add), onLeaf && { onLeaf })
+}
+
+interface CarryOptions {
+  /** Of the gradients, which are those of the chunk. */
+  readonly rows: { readonly first: number; readonly count: number }
+  /** Of the rest; the gradients have it already. */
+  readonly lossScale: number
+  readonly onLeaf: LeafListener | undefined
 }

@@ -1,5 +1,5 @@
 /** The gradients of one step: over micro-batches, over chunks of a contrastive batch, over ranks. */
-import { backward, scope, type Tensor, tensor } from '../../engine/index.js'
+import { backward, type Device, scope, type Tensor, tensor } from '../../engine/index.js'
 import { cast } from '../../kernels/elementwise/index.js'
 import { concat } from '../../kernels/join/index.js'
 import { reshape } from '../../kernels/layout/index.js'
@@ -53,7 +53,7 @@ export async function computeGradients(request: GradientRequest): Promise<StepGr
   const onLeaf = (n: number) => (n === chunks.length - 1 ? (leaf: Tensor) => average.ready(leaf) : undefined)
   const parts = together
     ? await cachedGradients(request, chunks, onLeaf)
-    : chunks.map((chunk, n) => accumulate(request, chunk, n, onLeaf(n)))
+    : await inTurn(task.device, chunks, (chunk, n) => accumulate(request, chunk, n, onLeaf(n)))
   await average.finish()
   trained.takeGradients()
   const numbers = await readNumbers(parts, trained, place.collective)
@@ -61,20 +61,42 @@ export async function computeGradients(request: GradientRequest): Promise<StepGr
   return numbers
 }
 
+/**
+ * Records one chunk after the other. The device begins with one while the next is recorded, but is never further behind:
+ * commands that wait take memory of their own.
+ */
+export async function inTurn<Chunk, Result>(
+  device: Device,
+  chunks: readonly Chunk[],
+  record: (chunk: Chunk, n: number) => Result,
+): Promise<Result[]> {
+  const results: Result[] = []
+  let before: Promise<void> | undefined
+  for (const [n, chunk] of chunks.entries()) {
+    results.push(record(chunk, n))
+    if (chunks.length === 1) break
+    const own = device.sync()
+    // Awaited behind the next chunk.
+    own.catch(() => {})
+    await before
+    before = own
+  }
+  await before
+  return results
+}
+
 /** One micro-batch, forward and back. */
 function accumulate(
-  { task, samples, lossScale, place }: GradientRequest,
+  { task, samples, lossScale, place, microBatchSize }: GradientRequest,
   chunk: readonly unknown[],
   n: number,
   onLeaf: LeafListener | undefined,
 ): PartLoss {
   const share = chunk.length / samples.length
   const result = scope(() => {
-    const context = contextOf(place, n)
+    const context = contextOf(place, n, n * microBatchSize)
     return backThrough(task.loss(task.collate(chunk, context), context), share * lossScale, onLeaf)
   })
-  // The device can begin while the next one is recorded.
-  task.device.flush()
   return { ...result, share }
 }
 
@@ -87,11 +109,14 @@ export function backThrough(
   // A scaled gradient may be beyond f16, so that it begins in f32.
   const wide = cast(loss, 'f32')
   backward(wide, { gradient: tensor(loss.device, [gradient], wide.shape), ...(onLeaf && { onLeaf }) })
+  return offTape({ loss: wide, metrics })
+}
+
+/** The numbers without the tape, as f32. */
+export function offTape({ loss, metrics = {} }: TaskLoss): TaskLoss {
   const plain = (value: Tensor) => cast(value.detach(), 'f32')
-  return {
-    loss: wide.detach(),
-    metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, plain(value)])),
-  }
+  const entries = Object.entries(metrics).map(([name, value]) => [name, plain(value)])
+  return { loss: plain(loss), metrics: Object.fromEntries(entries) }
 }
 
 async function readNumbers(
@@ -100,26 +125,28 @@ async function readNumbers(
   collective: Collective,
 ): Promise<StepGradients> {
   const gradients = trained.masters.flatMap(({ grad }) => (grad ? [grad] : []))
-  const names = Object.keys(parts[0]!.metrics ?? {})
+  // Parts may have different metrics.
+  const scalars = parts.flatMap(({ loss, metrics = {}, share }) =>
+    Object.entries({ ...metrics, [lossName]: loss }).map(([name, value]) => ({ name, value, share })),
+  )
   const row = scope(() => {
     const norms = gradients.length > 0 ? [globalNorm(gradients, 0).norm] : []
-    const scalars = parts.flatMap(({ loss, metrics = {} }) => [loss, ...names.map((name) => metrics[name]!)])
     return concat(
-      [...scalars, ...norms].map((value) => reshape(value, [1])),
+      [...scalars.map(({ value }) => value), ...norms].map((value) => reshape(value, [1])),
       0,
     )
   })
   const values = (await row.data()) as Float32Array
   row.dispose()
-  const width = 1 + names.length
-  const means = Float32Array.from({ length: width }, (_, n) =>
-    parts.reduce((sum, { share }, part) => sum + share * values[part * width + n]!, 0),
+  const names = [...new Set(scalars.map(({ name }) => name))]
+  const means = Float32Array.from(names, (name) =>
+    scalars.reduce((sum, own, n) => sum + (own.name === name ? own.share * values[n]! : 0), 0),
   )
   await collective.allReduceSum(means)
-  const [loss, ...metrics] = Array.from(means, (value) => value / collective.size)
-  return {
-    loss: loss!,
-    metrics: Object.fromEntries(names.map((name, n) => [name, metrics[n]!])),
-    norm: gradients.length > 0 ? values[parts.length * width]! : 0,
-  }
+  const byName = Object.fromEntries(names.map((name, n) => [name, means[n]! / collective.size]))
+  const { [lossName]: loss, ...metrics } = byName
+  return { loss: loss!, metrics, norm: gradients.length > 0 ? values[scalars.length]! : 0 }
 }
+
+/** The loss among metrics: no name that a recipe would give. */
+const lossName = ' loss'

@@ -172,7 +172,7 @@ class TrainingRun {
     const { scale } = lossScale
     const result = await computeGradients({
       ...{ task: this.#task, trained, samples, microBatchSize, gradientCaching, lossScale: scale },
-      place: { step: this.#step, epoch, seed, collective: this.#collective, signal: this.#options.stop },
+      place: { step: this.#step, epoch, seed, batchSize, collective: this.#collective, signal: this.#options.stop },
     })
     const gradientNorm = result.norm / scale
     const overflowed = this.#check(result)

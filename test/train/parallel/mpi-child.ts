@@ -1,9 +1,14 @@
-/** One of two processes that mpirun starts: exchanges numbers, or is killed. */
+/** One of two processes that mpirun starts: exchanges numbers, is killed, or fails. */
 import { openMpi } from '../../../src/train/index.js'
 
-const collective = await openMpi({ timeoutMs: 1500 })
+const mode = process.argv[2]
+const collective = await openMpi({ timeoutMs: mode === 'failed' ? 60_000 : 1500 })
 const { rank, size } = collective
-if (process.argv[2] === 'killed') {
+if (mode === 'failed') {
+  if (rank === 1) await collective.close({ failed: true })
+  await collective.barrier()
+}
+if (mode === 'killed') {
   await collective.barrier()
   if (rank === 1) process.kill(process.pid, 'SIGKILL')
   await collective.barrier().catch((error: Error) => {

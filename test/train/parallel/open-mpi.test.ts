@@ -65,6 +65,21 @@ describe('Open MPI', () => {
     expect(output).toMatch(/PeerLostError: barrier: rank 1 is not here after 1\.5 s \(seen from rank 0\)/)
   })
 
+  it.skipIf(reason)(`ends with all others when a rank fails${suffix}`, async () => {
+    const { code, output } = await mpirun('./mpi-child.ts', ['failed'])
+    expect(code, output).toBe(1)
+    expect(output).not.toContain('PeerLostError')
+  })
+
+  it.skipIf(reason)(`tells which rank of voxgrad train failed, and why${suffix}`, async () => {
+    const config = join(folder, 'bad.yaml')
+    const recipe = here('../../support/regression.ts')
+    writeFileSync(config, `recipe: ${recipe}\ndata: {bad: 3}\ntrain: {steps: 4, batchSize: 6, clip: 1}\n`)
+    const { code, output } = await mpirun('../../../src/cli/main.ts', ['train', config, '--out', join(folder, 'bad')])
+    expect(code, output).toBe(1)
+    expect(output).toMatch(/rank [01]: step \d: the loss is Infinity/)
+  })
+
   it.skipIf(reason)(`trains as one process does with twice the batch${suffix}`, async () => {
     const config = join(folder, 'towers.yaml')
     const text = (batchSize: number) =>

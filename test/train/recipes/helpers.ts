@@ -11,7 +11,7 @@ const device = await testDevice()
 
 /** The same draws in every call. */
 export const stepContext = (): StepContext => ({
-  ...{ step: 0, epoch: 0, seed: 7, collective: soloCollective },
+  ...{ step: 0, epoch: 0, seed: 7, stepSeed: 7, firstSample: 0, collective: soloCollective },
   generator: new Generator(7),
 })
 
