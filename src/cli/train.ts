@@ -94,10 +94,12 @@ async function trainRank(
   }
 }
 
-function summary(folder: string, { step, stopped, best }: TrainingResult): string {
+function summary(folder: string, result: TrainingResult): string {
+  const { step, stopped, best, samplesPerSecond, peakBytes } = result
   const bestText = best ? `; best at step ${best.step}: ${best.value.toPrecision(4)} (best.safetensors)` : ''
   const end = stopped ? `stopped at step ${step}; --resume goes on` : `${step} steps (model.safetensors)`
-  return `${folder}: ${end}${bestText}. ${researchNotice}`
+  const speed = samplesPerSecond === undefined ? '' : `${samplesPerSecond.toPrecision(3)} samples/s, `
+  return `${folder}: ${end}${bestText}. ${speed}peak ${(peakBytes / 1e6).toPrecision(3)} MB. ${researchNotice}`
 }
 
 /** Aborts at the first Ctrl-C or termination; the next one ends the process at once. */
@@ -106,6 +108,9 @@ function stopOnSignal(): AbortSignal {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
   return controller.signal
 }
+
+/** The first scores are those that count; the rest is often one for each finding. */
+const shownScores = 3
 
 /** A line of progress, overwritten on a terminal. */
 class ProgressObserver implements TrainingObserver {
@@ -123,8 +128,10 @@ class ProgressObserver implements TrainingObserver {
 
   onEvaluation: NonNullable<TrainingObserver['onEvaluation']> = ({ step, split, scores, best }) => {
     const text = Object.entries(scores).map(([name, value]) => `${name} ${value.toPrecision(4)}`)
+    const more = text.length > shownScores ? ` and ${text.length - shownScores} more (metrics.jsonl)` : ''
     this.#progress.clear()
-    process.stderr.write(`${split} at step ${step}: ${text.join(', ')}${best ? ' (best)' : ''}\n`)
+    const shown = text.slice(0, shownScores).join(', ')
+    process.stderr.write(`${split} at step ${step}: ${shown}${more}${best ? ', the best so far' : ''}\n`)
   }
 
   onEnd(): void {

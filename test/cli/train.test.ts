@@ -40,7 +40,9 @@ describe('voxgrad train', () => {
   it('trains, is interrupted, and goes on to the losses of a run that was not', async () => {
     const whole = await voxgrad(['train', config, '--out', 'whole'])
     expect(whole.code).toBe(0)
-    expect(whole.stdout).toMatch(/whole: 8 steps \(model\.safetensors\); best at step 8: .*Research use only/)
+    expect(whole.stdout).toMatch(
+      /whole: 8 steps \(model\.safetensors\); best at step 8: .* samples\/s, peak .* MB\. .*Research use only/,
+    )
     expect(whole.stderr).toMatch(/step 8\/8 {2}epoch 2 {2}loss .* samples\/s .* MB .* left/)
     const files = readdirSync(join(folder, 'whole')).map((name) => name.replace(/^(events\.out).*/, '$1'))
     expect(files.sort()).toEqual(
@@ -58,6 +60,8 @@ describe('voxgrad train', () => {
     expect(record).toMatchObject({
       finished: true,
       step: 8,
+      samplesPerSecond: expect.any(Number),
+      peakBytes: expect.any(Number),
       configuration: { recipe: 'regression', train: { clip: 1 } },
     })
 
@@ -84,5 +88,7 @@ describe('voxgrad train', () => {
       /^voxgrad: .*small\.yaml: train\.btachSize is unknown: did you mean train\.batchSize\?$/,
     )
     expect(existsSync(join(folder, 'runs'))).toBe(false)
+    const misnamed = await voxgrad(['train', 'smoek'])
+    expect(misnamed.stderr.trim()).toMatch(/^voxgrad: smoek: there is no such configuration\. Did you mean smoke/)
   })
 })

@@ -29,10 +29,20 @@ export function knownPaths(schema: z.ZodType): string[] {
 }
 
 /** One line for each issue; an unknown key comes with what may have been meant: there, or where a key of that name is. */
-export function describeProblems(error: z.ZodError, known: readonly string[]): string[] {
-  return error.issues.flatMap((issue) => {
+export function describeProblems({ issues }: Pick<z.ZodError, 'issues'>, known: readonly string[]): string[] {
+  return issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(issue.path, key, known))
     const where = joined(issue.path)
+    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+      const inside = issue.errors.map((own) => own.map((each) => ({ ...each, path: [...issue.path, ...each.path] })))
+      // Of several forms, the one that was begun: its mistakes are further inside.
+      const begun = inside.find((own) =>
+        own.every((each) => each.code === 'unrecognized_keys' || joined(each.path) !== where),
+      )
+      return begun
+        ? describeProblems({ issues: begun }, known)
+        : inside.map((own) => describeProblems({ issues: own }, known).join('; ')).join(', or ')
+    }
     return [where === '' ? issue.message : `${where}: ${issue.message}`]
   })
 }

@@ -1,5 +1,5 @@
 /** From a YAML file to options that are checked. */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseDocument } from 'yaml'
@@ -42,7 +42,11 @@ export function findConfig(name: string): string {
     existsSync(each),
   )
   if (path !== undefined) return path
-  throw new DataError('there is no such configuration', { path: name, remedy: 'Give the path of a YAML file' })
+  const names = readdirSync(shippedFolder).map((file) => basename(file, extname(file)))
+  const near = nearest(basename(name, extname(name)), names)
+  const remedy =
+    near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `Give the path of a YAML file, or ${names.join(', ')}`
+  throw new DataError('there is no such configuration', { path: name, remedy })
 }
 
 /** Reads a configuration. Throws a DataError that names every wrong key with the one that was probably meant. */
@@ -107,16 +111,31 @@ function withSetting(values: Values, setting: string): Values {
     throw new DataError(`'${setting}' is no setting`, { path: '--set', remedy: 'Write it as train.optimizer.lr=1e-4' })
   }
   const value = parseYaml(setting.slice(cut + 1), `--set ${setting}`)
-  return withValue(values, keys, value) as Values
+  return withValue(values, { keys, value, setting }) as Values
 }
 
-function withValue(target: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
+interface Setting {
+  /** From the target on. */
+  readonly keys: readonly string[]
+  readonly value: unknown
+  /** As it was given. */
+  readonly setting: string
+}
+
+function withValue(target: unknown, { keys: [key, ...rest], value, setting }: Setting): unknown {
   if (key === undefined) return value
+  const below = { keys: rest, value, setting }
   if (Array.isArray(target) && /^\d+$/.test(key)) {
-    return Object.assign([...target], { [key]: withValue(target[Number(key)], rest, value) })
+    return Object.assign([...target], { [key]: withValue(target[Number(key)], below) })
   }
-  const values = isValues(target) ? target : {}
-  return { ...values, [key]: withValue(values[key], rest, value) }
+  const values = target ?? {}
+  if (!isValues(values)) {
+    throw new DataError(`'${setting}': the configuration has ${JSON.stringify(target)} where '${key}' would be a key`, {
+      path: '--set',
+      remedy: 'Set that as a whole',
+    })
+  }
+  return { ...values, [key]: withValue(values[key], below) }
 }
 
 /** `over` on top of `base`, section by section; a choice by another `name` starts from nothing. */

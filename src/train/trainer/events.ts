@@ -17,7 +17,7 @@ export interface StepEvent {
   readonly lossScale?: number | undefined
   /** Whether gradients overflowed f16, so that parameters stayed as they were. */
   readonly skipped: boolean
-  /** Of all processes; over the steps since the last event. */
+  /** Of all processes; over the steps since the last event, without validation and checkpoints. */
   readonly samplesPerSecond: number
   /** Wall-clock time since training began or was resumed. */
   readonly elapsedMs: number

@@ -14,6 +14,7 @@ import { computeGradients, type StepGradients } from './gradients.js'
 import { LossScale } from './loss-scale.js'
 import { SampleStream } from './samples.js'
 import { makeOptimizer, makeSchedule } from './steps.js'
+import { Throughput } from './throughput.js'
 import { TrainedParameters } from './trained-parameters.js'
 
 export interface TrainerOptions {
@@ -34,6 +35,13 @@ export interface TrainingResult {
   /** Whether it was stopped before its end. */
   readonly stopped: boolean
   readonly best: CheckpointState['best']
+  /**
+   * Of all processes, over all steps but the first, which compiles kernels; validation and checkpoints do not count.
+   * Undefined where there are no others.
+   */
+  readonly samplesPerSecond: number | undefined
+  /** The most bytes of tensors on the device of this process. */
+  readonly peakBytes: number
 }
 
 /**
@@ -62,8 +70,9 @@ class TrainingRun {
   #step = 0
   #best: CheckpointState['best']
   #savedStep = -1
-  #lastEventMs = performance.now()
-  #lastEventStep = 0
+  readonly #sinceEvent = new Throughput()
+  readonly #sinceFirstStep = new Throughput()
+  #peakBytes = 0
   readonly #startMs = performance.now()
 
   constructor(task: TrainingTask, options: TrainerOptions) {
@@ -93,9 +102,10 @@ class TrainingRun {
     const steps = settings.steps ?? settings.epochs! * stepsPerEpoch
     const rate = makeSchedule(settings.schedule, { base: settings.optimizer.lr, steps, stepsPerEpoch })
     for (const observer of this.#observers) await observer.onBegin?.({ step: this.#step, totalSteps: steps })
+    const begin = this.#step
     const every = (period: number | undefined) => period !== undefined && this.#step % period === 0
     while (this.#step < steps && !(await this.#isStopped())) {
-      await this.#train(rate(this.#step), steps)
+      await this.#train(rate(this.#step), steps, this.#step === begin)
       const isLast = this.#step === steps
       if (isLast || every(output.validateEvery)) await this.#evaluate()
       if (isLast || every(output.saveEvery)) await this.#save()
@@ -103,7 +113,9 @@ class TrainingRun {
     const stopped = this.#step < steps
     if (stopped) await this.#save()
     else if (this.#isFirst) await writeFinalWeights(join(folder, 'model.safetensors'), this.#state)
-    return { step: this.#step, stopped, best: this.#best }
+    this.#takePeak()
+    const { perSecond: samplesPerSecond } = this.#sinceFirstStep
+    return { step: this.#step, stopped, best: this.#best, samplesPerSecond, peakBytes: this.#peakBytes }
   }
 
   /** Whether any rank was told to stop: all leave behind the same step. */
@@ -136,7 +148,6 @@ class TrainingRun {
     this.#step = found?.step ?? 0
     await this.#agree()
     this.#savedStep = found?.step ?? -1
-    this.#lastEventStep = this.#step
     this.#best = found?.best
   }
 
@@ -164,7 +175,8 @@ class TrainingRun {
       .digest('hex')
   }
 
-  async #train(learningRate: number, totalSteps: number): Promise<void> {
+  async #train(learningRate: number, totalSteps: number, isFirstStep: boolean): Promise<void> {
+    const begunMs = performance.now()
     const { train: settings, output } = this.#options.config
     const { trained, optimizer, ema, lossScale } = this.#state
     const { epoch, samples } = await this.#samples!.next()
@@ -186,6 +198,10 @@ class TrainingRun {
     optimizer.zeroGrad()
     if (settings.precision === 'f16') lossScale.update(this.#step, overflowed)
     this.#step++
+    const samplesOfAll = samples.length * this.#collective.size
+    const took = performance.now() - begunMs
+    this.#sinceEvent.add(samplesOfAll, took)
+    if (!isFirstStep) this.#sinceFirstStep.add(samplesOfAll, took)
     const isLogged = this.#step % output.logEvery === 0 || this.#step === totalSteps
     if (!isLogged) return
     const { loss, metrics } = result
@@ -213,15 +229,22 @@ class TrainingRun {
   }
 
   async #tell(event: Omit<StepEvent, 'samplesPerSecond' | 'elapsedMs' | 'liveBytes' | 'peakBytes'>): Promise<void> {
-    const now = performance.now()
-    const { liveBytes, peakBytes } = this.#task.device.memory()
-    const samples = (this.#step - this.#lastEventStep) * this.#options.config.train.batchSize * this.#collective.size
-    const samplesPerSecond = (1000 * samples) / (now - this.#lastEventMs)
-    this.#lastEventMs = now
-    this.#lastEventStep = this.#step
-    this.#task.device.resetPeakMemory()
-    const complete = { ...event, samplesPerSecond, elapsedMs: now - this.#startMs, liveBytes, peakBytes }
+    const elapsedMs = performance.now() - this.#startMs
+    const { liveBytes } = this.#task.device.memory()
+    const peakBytes = this.#takePeak()
+    const samplesPerSecond = this.#sinceEvent.perSecond!
+    this.#sinceEvent.reset()
+    const complete = { ...event, samplesPerSecond, elapsedMs, liveBytes, peakBytes }
     for (const observer of this.#observers) await observer.onStep?.(complete)
+  }
+
+  /** The most bytes since the last time. */
+  #takePeak(): number {
+    const { device } = this.#task
+    const { peakBytes } = device.memory()
+    this.#peakBytes = Math.max(this.#peakBytes, peakBytes)
+    device.resetPeakMemory()
+    return peakBytes
   }
 
   get #observers(): readonly TrainingObserver[] {

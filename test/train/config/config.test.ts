@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { nearest, readConfig } from '../../../src/train/config/index.js'
+import { checkConfig, nearest, readConfig } from '../../../src/train/config/index.js'
 import { type Recipe, recipeRegistry } from '../../../src/train/index.js'
+import { recipes as shippedRecipes } from '../../../src/train/recipes/index.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'voxgrad-config-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -77,6 +78,17 @@ describe('a configuration', () => {
     await expect(read('train: {}')).rejects.toThrow('recipe must be the name of one: plain')
     await expect(read('recipe: plain', ['train.seed'])).rejects.toThrow('--set')
     await expect(readConfig('nowhere', { recipes })).rejects.toThrow('nowhere: there is no such configuration')
+    await expect(readConfig('smoek', { recipes })).rejects.toThrow('Did you mean smoke?')
+  })
+
+  it('tells what is wrong inside one of several forms, and that a name has no keys', async () => {
+    const colipri = shippedRecipes.get('colipri-c')!
+    const wrong = () => checkConfig({ train: { steps: 1 }, model: { imag: {} } }, 'test.yaml', colipri)
+    expect(wrong).toThrow('model.imag is unknown: did you mean model.image?')
+    const neither = () => checkConfig({ train: { steps: 1 }, model: 'smoek' }, 'test.yaml', colipri)
+    expect(neither).toThrow(/model: .*smoke.*, or model: .*object/)
+    const inside = readConfig('smoke', { recipes: shippedRecipes, set: ['model.image.depth=3'] })
+    await expect(inside).rejects.toThrow(`the configuration has "smoke" where 'image' would be a key`)
   })
 })
 
