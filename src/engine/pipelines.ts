@@ -19,6 +19,9 @@ interface CompiledKernel {
 /** Bind groups kept; beyond it the cache starts afresh, which costs microseconds, not correctness. */
 const bindGroupLimit = 8192
 
+/** More than V8 lets grow outside its heap without a collection. Never touched, so that it is no memory. */
+const collectedBytes = 2 ** 27
+
 /** Pipelines, layouts and bind groups of a device. */
 export class PipelineCache {
   readonly parameters: ParameterWriter
@@ -67,13 +70,22 @@ export class PipelineCache {
     }
     const known = this.#bindGroups.get(key)
     if (known) return known
-    if (this.#bindGroups.size >= bindGroupLimit) this.#bindGroups.clear()
+    if (this.#bindGroups.size >= bindGroupLimit) this.#dropBindGroups()
     const group = this.#device.gpu.createBindGroup({
       layout: this.#layout(inputs.length, outputs.length).group,
       entries: bindings.map((tensor, binding) => ({ binding, resource: this.#resource(tensor) })),
     })
     this.#bindGroups.set(key, group)
     return group
+  }
+
+  /**
+   * Groups have no destroy(): with what the driver holds for each (lavapipe a mapping, of which a process may have 65,530)
+   * they go when the garbage collector runs, which takes them for a few bytes. Memory that it does see makes it run.
+   */
+  #dropBindGroups(): void {
+    this.#bindGroups.clear()
+    void new ArrayBuffer(collectedBytes)
   }
 
   /** Drops every bind group of a destroyed buffer. */

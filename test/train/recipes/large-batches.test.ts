@@ -100,7 +100,7 @@ describe.each(cases)('%s', (_, name, objective) => {
 })
 
 /** Reports that all lose their end make chunks of one length, whatever is drawn. */
-const shortTexts = { ...all, opposites: 0, maxTokens: 12 }
+const shortTexts = { ...all, maxTokens: 12 }
 
 /** The most bytes of the second step, beyond what was there, and those of the parameters. */
 async function memoryOf(batchSize: number): Promise<{ readonly peak: number; readonly parameters: number }> {
