@@ -19,8 +19,21 @@ interface CompiledKernel {
 /** Bind groups kept; beyond it the cache starts afresh, which costs microseconds, not correctness. */
 const bindGroupLimit = 8192
 
+/**
+ * Groups have no destroy(): with what the driver holds for each (lavapipe a mapping, of which a process may have 65,530)
+ * they go when the garbage collector runs, which takes them for a few bytes and comes too late. After so many new groups,
+ * of all devices together, memory that it does see makes it run.
+ */
+const groupsPerCollection = 8192
 /** More than V8 lets grow outside its heap without a collection. Never touched, so that it is no memory. */
 const collectedBytes = 2 ** 27
+let groupsSinceCollection = 0
+
+function countGroup(): void {
+  if (++groupsSinceCollection < groupsPerCollection) return
+  groupsSinceCollection = 0
+  void new ArrayBuffer(collectedBytes)
+}
 
 /** Pipelines, layouts and bind groups of a device. */
 export class PipelineCache {
@@ -70,22 +83,14 @@ export class PipelineCache {
     }
     const known = this.#bindGroups.get(key)
     if (known) return known
-    if (this.#bindGroups.size >= bindGroupLimit) this.#dropBindGroups()
+    if (this.#bindGroups.size >= bindGroupLimit) this.#bindGroups.clear()
+    countGroup()
     const group = this.#device.gpu.createBindGroup({
       layout: this.#layout(inputs.length, outputs.length).group,
       entries: bindings.map((tensor, binding) => ({ binding, resource: this.#resource(tensor) })),
     })
     this.#bindGroups.set(key, group)
     return group
-  }
-
-  /**
-   * Groups have no destroy(): with what the driver holds for each (lavapipe a mapping, of which a process may have 65,530)
-   * they go when the garbage collector runs, which takes them for a few bytes. Memory that it does see makes it run.
-   */
-  #dropBindGroups(): void {
-    this.#bindGroups.clear()
-    void new ArrayBuffer(collectedBytes)
   }
 
   /** Drops every bind group of a destroyed buffer. */
