@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { Generator, gradcheck, gradients, noGrad, scope, tensor } from '../../../src/engine/index.js'
 import { mul } from '../../../src/kernels/elementwise/index.js'
+import { slice } from '../../../src/kernels/layout/index.js'
 import { sum } from '../../../src/kernels/reduce/index.js'
 import { ParameterScope } from '../../../src/models/index.js'
 import { augmentViews, drawDrops, turnSamples } from '../../../src/models/velvet/augment.js'
 import type { VelvetConfig } from '../../../src/models/velvet/config.js'
 import { velvetPublished } from '../../../src/models/velvet/config.js'
-import { localContrast, reportContrast, viewContrast } from '../../../src/models/velvet/objectives.js'
+import { localContrast, localSimilarity, reportContrast, viewContrast } from '../../../src/models/velvet/objectives.js'
 import { axisStarts, slidingWindow } from '../../../src/models/velvet/sliding-window.js'
 import { SwinEncoder } from '../../../src/models/velvet/swin-encoder.js'
 import { Velvet } from '../../../src/models/velvet/velvet.js'
@@ -130,6 +131,22 @@ describe('objectives', () => {
     ).toBeLessThan(2e-2)
     expect(await gradcheck((a, b) => viewContrast(a!, b!), [image, text])).toBeLessThan(2e-2)
     for (const value of [temperature, image, text, units, regions]) value.dispose()
+  })
+
+  it('score a text the same among longer texts as alone', async () => {
+    const counts = [1, 4, 2]
+    const regions = random([3, 5, 6], 7)
+    const units = random([7, 6], 8)
+    for (const aggregate of ['sum', 'mean'] as const) {
+      const together = await localSimilarity(regions, units, counts, { aggregate }).data()
+      let start = 0
+      for (const [text, count] of counts.entries()) {
+        const own = slice(units, [[start, start + count]])
+        const alone = await localSimilarity(regions, own, [count], { aggregate }).data()
+        for (let image = 0; image < 3; image++) expect(together[image * 3 + text]).toBeCloseTo(alone[image]!, 4)
+        start += count
+      }
+    }
   })
 
   it('refuse counts that do not fit', () => {
