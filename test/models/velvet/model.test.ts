@@ -2,11 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { Generator, gradcheck, gradients, noGrad, scope, tensor } from '../../../src/engine/index.js'
 import { mul } from '../../../src/kernels/elementwise/index.js'
 import { slice } from '../../../src/kernels/layout/index.js'
+import { bceWithLogits } from '../../../src/kernels/losses/index.js'
 import { sum } from '../../../src/kernels/reduce/index.js'
 import { ParameterScope } from '../../../src/models/index.js'
 import { augmentViews, drawDrops, turnSamples } from '../../../src/models/velvet/augment.js'
 import type { VelvetConfig } from '../../../src/models/velvet/config.js'
 import { velvetPublished } from '../../../src/models/velvet/config.js'
+import { YesNoHead } from '../../../src/models/velvet/heads.js'
 import { localContrast, localSimilarity, reportContrast, viewContrast } from '../../../src/models/velvet/objectives.js'
 import { axisStarts, slidingWindow } from '../../../src/models/velvet/sliding-window.js'
 import { SwinEncoder } from '../../../src/models/velvet/swin-encoder.js'
@@ -151,6 +153,25 @@ describe('objectives', () => {
 
   it('refuse counts that do not fit', () => {
     expect(() => localContrast(random([2, 3, 4]), random([3, 4]), [1, 1])).toThrow(/counts 1, 1/)
+  })
+})
+
+describe('YesNoHead', () => {
+  it('answers from the first state alone and learns to by binary cross-entropy', async () => {
+    const parameters = new ParameterScope(device)
+    const head = new YesNoHead(parameters, 4)
+    initializeWeights(parameters, 1)
+    const states = random([2, 3, 4], 9)
+    const elsewhere = tensor(
+      device,
+      Array.from(await states.data(), (value, n) => (n % 12 < 4 ? value : value + 1)),
+      [2, 3, 4],
+    )
+    const logits = await head.apply(states).data()
+    expect(logits).toHaveLength(2)
+    expect(await head.apply(elsewhere).data()).toEqual(logits)
+    const answers = tensor(device, [1, 0])
+    expect(await gradcheck((x) => bceWithLogits(head.apply(x!), answers), [states])).toBeLessThan(2e-2)
   })
 })
 
