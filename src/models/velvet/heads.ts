@@ -2,11 +2,13 @@
 import { scope, type Tensor } from '../../engine/index.js'
 import { conv3d, convTranspose3d } from '../../kernels/conv3d/index.js'
 import { gelu, leakyRelu } from '../../kernels/elementwise/index.js'
+import { reshape } from '../../kernels/layout/index.js'
 import { instanceNorm } from '../../kernels/norm/index.js'
 import { resize3d } from '../../kernels/resize3d/index.js'
 import { LayerNorm, Linear } from '../layers/basic.js'
 import { fanInUniform, type Parameter, type ParameterScope } from '../layers/parameter.js'
 import { sequence } from '../layers/sequence.js'
+import { reportVector } from './text-levels.js'
 
 /** Linear with PyTorch's default start, biases included. */
 export const projection = (parameters: ParameterScope, inFeatures: number, outFeatures: number): Linear =>
@@ -27,6 +29,23 @@ export class MaskedTokenHead {
   /** States `[..., features]` to logits `[..., vocabulary]`. */
   apply(states: Tensor): Tensor {
     return scope(() => this.#output.apply(this.#norm.apply(gelu(this.#hidden.apply(states)))))
+  }
+}
+
+/**
+ * Answers yes/no questions from fused states (reference §6.3): Linear, erf GELU, layer norm, Linear to one logit, on the
+ * state of [CLS]. Train it with `bceWithLogits`; its layer norm's epsilon is that of the other text heads, our choice.
+ */
+export class YesNoHead {
+  readonly #head: MaskedTokenHead
+
+  constructor(head: ParameterScope, features: number) {
+    this.#head = new MaskedTokenHead(head, features, 1)
+  }
+
+  /** Fused states `[N, T, features]` of `Velvet.fuse` to logits `[N]`; above 0 is yes. */
+  apply(states: Tensor): Tensor {
+    return scope(() => reshape(this.#head.apply(reportVector(states)), [states.shape[0]!]))
   }
 }
 

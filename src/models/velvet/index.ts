@@ -29,7 +29,7 @@ export {
   type QuestionOptions,
   questionSentences,
 } from './evaluation.js'
-export { ConvolutionReconstruction, FusionAdapter, LinearReconstruction, MaskedTokenHead } from './heads.js'
+export { ConvolutionReconstruction, FusionAdapter, LinearReconstruction, MaskedTokenHead, YesNoHead } from './heads.js'
 export { type HostVolume, type LabelVolumeOptions, labelVolume } from './label-volume.js'
 export {
   drawRows,

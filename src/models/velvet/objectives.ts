@@ -1,8 +1,9 @@
 /** VELVET-Med's training objectives, each as the mean over a batch (reference §5). */
 import { scope, type Tensor, tensor, ValueError } from '../../engine/index.js'
-import { add, affine, div, mul } from '../../kernels/elementwise/index.js'
-import { concat, stack } from '../../kernels/join/index.js'
-import { reshape, slice, transpose } from '../../kernels/layout/index.js'
+import { add, div, mul, sub } from '../../kernels/elementwise/index.js'
+import { indexSelect } from '../../kernels/gather/index.js'
+import { concat } from '../../kernels/join/index.js'
+import { expand, reshape, transpose } from '../../kernels/layout/index.js'
 import { cosineSimilarity, crossEntropy, l1, l2Normalize } from '../../kernels/losses/index.js'
 import { matmul } from '../../kernels/matmul/index.js'
 import { logSumExp, softmax } from '../../kernels/softmax/index.js'
@@ -14,6 +15,9 @@ export function cosines(a: Tensor, b: Tensor): Tensor {
 
 const labels = (at: Tensor, values: readonly number[]): Tensor =>
   tensor(at.device, values, [values.length], { dtype: 'i32' })
+
+const floats = (like: Tensor, values: readonly number[], shape: readonly number[]): Tensor =>
+  tensor(like.device, values, shape, { dtype: like.dtype })
 
 const diagonal = (logits: Tensor): Tensor =>
   labels(
@@ -102,47 +106,80 @@ export function localSimilarity(
   counts: readonly number[],
   { temperatures: [attention, sharpness, scale] = [4, 5, 10], aggregate = 'sum' }: LocalContrastOptions = {},
 ): Tensor {
+  const [images, regionCount] = regions.shape as [number, number, number]
+  const { maxBindingBytes } = regions.device.capabilities
+  const mostUnits = Math.floor(maxBindingBytes / (images * regionCount * (regions.byteLength / regions.size)))
   return scope(() => {
     const unitRegions = l2Normalize(regions)
-    const texts = splitUnits(units, counts).map((text) =>
+    const parts = splitTexts(l2Normalize(units), counts, mostUnits).map((texts) =>
       scope(() => {
-        const { found, own } = attendRegions(unitRegions, text, attention)
-        const total = logSumExp(mul(cosineSimilarity(own, found, { axis: -1 }), sharpness), { axes: 1 })
-        return affine(total, scale, aggregate === 'mean' ? -scale * Math.log(text.shape[0]!) : 0)
+        const { found, own, padding } = attendRegions(unitRegions, texts, attention)
+        const cosine = reshape(cosineSimilarity(own, found), [images, ...padding.shape])
+        const sums = logSumExp(add(mul(cosine, sharpness), padding), { axes: 2 })
+        if (aggregate === 'sum') return mul(sums, scale)
+        const sizes = floats(sums, texts.counts.map(Math.log), [texts.counts.length])
+        return mul(sub(sums, sizes), scale)
       }),
     )
-    return stack(texts, 1)
+    return concat(parts, 1)
   })
 }
 
 /** Heat maps `[images, units, regions]` of one text's units `[U, E]` over the regions `[N, R, E]` of images. */
 export function regionAttention(regions: Tensor, units: Tensor, attention = 4): Tensor {
-  return scope(() => transpose(attendRegions(l2Normalize(regions), units, attention).alpha, 1, 2))
+  return scope(() => {
+    const text: Texts = { units: l2Normalize(units), start: 0, counts: [units.shape[0]!] }
+    return transpose(attendRegions(l2Normalize(regions), text, attention).alpha, 1, 2)
+  })
 }
 
-function attendRegions(unitRegions: Tensor, text: Tensor, attention: number) {
-  const [images, , features] = unitRegions.shape as [number, number, number]
-  const own = l2Normalize(text)
-  const shared = softmax(matmul(unitRegions, own, { transposeB: true }), { axis: 2 })
+/** Neighbouring texts: theirs are the `counts` rows of the unit vectors from `start` on, text by text. */
+interface Texts {
+  readonly units: Tensor
+  readonly start: number
+  readonly counts: readonly number[]
+}
+
+/** Added to what only fills a text up: no weight is left of it in a softmax, and the number exists in f16. */
+const noUnit = -3e4
+
+/** All texts at once, each filled up to the longest with copies of its first unit, which `padding` takes out again. */
+function attendRegions(unitRegions: Tensor, { units, start, counts }: Texts, attention: number) {
+  const [images, regions, features] = unitRegions.shape as [number, number, number]
+  const longest = Math.max(...counts)
+  let first = start
+  const rows = counts.flatMap((count) => {
+    const own = Array.from({ length: longest }, (_, unit) => (unit < count ? first + unit : first))
+    first += count
+    return own
+  })
+  const filled = counts.flatMap((count) => Array.from({ length: longest }, (_, unit) => (unit < count ? 0 : noUnit)))
+  const padding = floats(unitRegions, filled, [counts.length, longest])
+  const text = indexSelect(units, labels(units, rows), { axis: 0 })
+  const scores = reshape(matmul(unitRegions, text, { transposeB: true }), [images, regions, counts.length, longest])
+  const shared = reshape(softmax(add(scores, padding), { axis: 3 }), [images, regions, rows.length])
   const alpha = softmax(mul(shared, attention), { axis: 1 })
   const found = matmul(alpha, unitRegions, { transposeA: true })
-  const everyImage = Array.from({ length: images }, () => own)
-  return { alpha, found, own: reshape(stack(everyImage, 0), [images, text.shape[0]!, features]) }
+  return { alpha, found, own: expand(text, [images, rows.length, features]), padding }
 }
 
-function splitUnits(units: Tensor, counts: readonly number[]): Tensor[] {
+/** Groups of texts that, filled up to the longest of each group, have at most `mostUnits` units; never less than one text. */
+function splitTexts(units: Tensor, counts: readonly number[], mostUnits: number): Texts[] {
   const total = counts.reduce((sum, count) => sum + count, 0)
   if (total !== units.shape[0] || counts.some((count) => count < 1)) {
     throw new ValueError(
       `localContrast: counts ${counts.join(', ')} do not fit ${units.shape[0]} units, at least one a text`,
     )
   }
+  const groups: { units: Tensor; start: number; counts: number[] }[] = []
   let start = 0
-  return counts.map((count) => {
-    const part = slice(units, [[start, start + count]])
+  for (const count of counts) {
+    const last = groups.at(-1)
+    if (last && Math.max(count, ...last.counts) * (last.counts.length + 1) <= mostUnits) last.counts.push(count)
+    else groups.push({ units, start, counts: [count] })
     start += count
-    return part
-  })
+  }
+  return groups
 }
 
 /**

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { Generator, gradcheck, gradients, noGrad, scope, tensor } from '../../../src/engine/index.js'
 import { mul } from '../../../src/kernels/elementwise/index.js'
+import { slice } from '../../../src/kernels/layout/index.js'
+import { bceWithLogits } from '../../../src/kernels/losses/index.js'
 import { sum } from '../../../src/kernels/reduce/index.js'
 import { ParameterScope } from '../../../src/models/index.js'
 import { augmentViews, drawDrops, turnSamples } from '../../../src/models/velvet/augment.js'
 import type { VelvetConfig } from '../../../src/models/velvet/config.js'
 import { velvetPublished } from '../../../src/models/velvet/config.js'
-import { localContrast, reportContrast, viewContrast } from '../../../src/models/velvet/objectives.js'
+import { YesNoHead } from '../../../src/models/velvet/heads.js'
+import { localContrast, localSimilarity, reportContrast, viewContrast } from '../../../src/models/velvet/objectives.js'
 import { axisStarts, slidingWindow } from '../../../src/models/velvet/sliding-window.js'
 import { SwinEncoder } from '../../../src/models/velvet/swin-encoder.js'
 import { Velvet } from '../../../src/models/velvet/velvet.js'
@@ -132,8 +135,43 @@ describe('objectives', () => {
     for (const value of [temperature, image, text, units, regions]) value.dispose()
   })
 
+  it('score a text the same among longer texts as alone', async () => {
+    const counts = [1, 4, 2]
+    const regions = random([3, 5, 6], 7)
+    const units = random([7, 6], 8)
+    for (const aggregate of ['sum', 'mean'] as const) {
+      const together = await localSimilarity(regions, units, counts, { aggregate }).data()
+      let start = 0
+      for (const [text, count] of counts.entries()) {
+        const own = slice(units, [[start, start + count]])
+        const alone = await localSimilarity(regions, own, [count], { aggregate }).data()
+        for (let image = 0; image < 3; image++) expect(together[image * 3 + text]).toBeCloseTo(alone[image]!, 4)
+        start += count
+      }
+    }
+  })
+
   it('refuse counts that do not fit', () => {
     expect(() => localContrast(random([2, 3, 4]), random([3, 4]), [1, 1])).toThrow(/counts 1, 1/)
+  })
+})
+
+describe('YesNoHead', () => {
+  it('answers from the first state alone and learns to by binary cross-entropy', async () => {
+    const parameters = new ParameterScope(device)
+    const head = new YesNoHead(parameters, 4)
+    initializeWeights(parameters, 1)
+    const states = random([2, 3, 4], 9)
+    const elsewhere = tensor(
+      device,
+      Array.from(await states.data(), (value, n) => (n % 12 < 4 ? value : value + 1)),
+      [2, 3, 4],
+    )
+    const logits = await head.apply(states).data()
+    expect(logits).toHaveLength(2)
+    expect(await head.apply(elsewhere).data()).toEqual(logits)
+    const answers = tensor(device, [1, 0])
+    expect(await gradcheck((x) => bceWithLogits(head.apply(x!), answers), [states])).toBeLessThan(2e-2)
   })
 })
 

@@ -58,6 +58,7 @@ export async function runSwinEncoder(golden: VelvetCase): Promise<void> {
       await golden.checkGradients(() => golden.weighted(forward()), { ...sources, run: `${merging}.` })
     if (merging === variants[0]) await golden.checkGradients(() => golden.weighted(forward()), sources)
     encoder.dispose()
+    for (const parameter of parameters.parameters.values()) parameter.dispose()
   }
   await golden.checkOutputs(results)
 }
@@ -99,6 +100,7 @@ export async function runSwinBlock(golden: VelvetCase): Promise<void> {
   await golden.checkOutputs(forward())
   await golden.checkGradients(() => golden.weighted(forward()), { parameters, inputs: { [input!]: { value: x } } })
   cache.dispose()
+  for (const parameter of parameters.parameters.values()) parameter.dispose()
 }
 
 export async function runPatchMerging(golden: VelvetCase): Promise<void> {
@@ -116,6 +118,7 @@ export async function runPatchMerging(golden: VelvetCase): Promise<void> {
       run: `${merging}.`,
       inputs: { x: { value: x } },
     })
+    for (const parameter of parameters.parameters.values()) parameter.dispose()
   }
   await golden.checkOutputs(results)
 }

@@ -67,6 +67,7 @@ export async function runTriBert(golden: VelvetCase): Promise<void> {
     })
   }
   await golden.checkOutputs(results)
+  for (const parameter of parameters.parameters.values()) parameter.dispose()
 }
 
 export async function runSentenceMask(golden: VelvetCase): Promise<void> {
@@ -177,4 +178,5 @@ export async function runMaskedTokens(golden: VelvetCase): Promise<void> {
   const loss = (): Tensor => crossEntropy(head.apply(states), labels, { ignoreIndex })
   await golden.checkOutputs({ logits: head.apply(states), loss: loss() })
   await golden.checkGradients(loss, { parameters, prefix, inputs: { states: { value: states } } })
+  for (const parameter of parameters.parameters.values()) parameter.dispose()
 }
