@@ -64,6 +64,16 @@ export const velvetSchema = z.strictObject({
       maxTokens: count.optional(),
     })
     .prefault({}),
+  /** How held-out studies are judged. */
+  evaluation: z
+    .strictObject({
+      /** Recall of reports and scans also where the studies have labels; where they have none it is all there is. */
+      retrieval: z.boolean().default(false),
+      /** Adds the logit of belonging together to the cosines of each query's best candidates: a fusion pass for each. */
+      matching: z.boolean().default(false),
+      candidates: count.default(256),
+    })
+    .prefault({}),
   /** Voxels of the global view and of local crops along each side. Default: 96 for the published model, else 64 and 32. */
   side: count.optional(),
   cropSide: count.optional(),

@@ -3,6 +3,7 @@ import { Generator, noGrad, scope, type Tensor, tensor, ValueError } from '../..
 import { argMax } from '../../kernels/argreduce/index.js'
 import { add, cast, log, neg } from '../../kernels/elementwise/index.js'
 import { concat } from '../../kernels/join/index.js'
+import { reshape } from '../../kernels/layout/index.js'
 import { l2Normalize } from '../../kernels/losses/index.js'
 import { randomUniform } from '../../kernels/random/index.js'
 import {
@@ -17,6 +18,7 @@ import {
   type Negatives,
   reportContrast,
   reportTokens,
+  reportVector,
   type TokenRows,
   turnSamples,
   Velvet,
@@ -28,8 +30,8 @@ import type { BuildContext, Recipe } from '../recipe.js'
 import type { EvaluationContext, HeldOutSplit, StepContext, TaskLoss, TrainingTask } from '../task.js'
 import { sentencesOf } from './colipri.js'
 import type { ProbeAccess } from './probing.js'
-import { retrievalScoresOf } from './retrieval.js'
-import type { StudyData, StudySample } from './study-data.js'
+import { type RetrievalTask, retrievalScoresOf } from './retrieval.js'
+import type { SampleSource, StudyData, StudySample } from './study-data.js'
 import { checkVocabulary } from './texts.js'
 import { rowsInBatches, rowsOf } from './vectors.js'
 import {
@@ -49,6 +51,7 @@ interface VelvetParts {
   readonly model: Velvet
   readonly data: StudyData
   readonly objective: VelvetOptions['objective']
+  readonly evaluation: VelvetOptions['evaluation']
   readonly side: number
   readonly cropSide: number
 }
@@ -123,21 +126,76 @@ class VelvetTask {
     return { loss: total(Object.values(terms)), metrics: terms }
   }
 
-  /** Zero-shot AUROC where the studies have labels, else retrieval of reports and scans. */
-  evaluate(split: HeldOutSplit, context: EvaluationContext): Promise<Record<string, number>> {
-    const { data } = this.#parts
+  /** Zero-shot AUROC where the studies have labels; retrieval of reports and scans where they have none, or it is asked for. */
+  async evaluate(split: HeldOutSplit, context: EvaluationContext): Promise<Record<string, number>> {
+    const { data, evaluation } = this.#parts
     const source = data.heldOut(split)
+    const { findings } = data
     const embedImages = (samples: readonly StudySample[]) => rowsOf(() => this.#imageVectors(samples))
     const embedTexts = (texts: readonly string[]) => this.#textVectors(texts.map((text) => [text]))
-    if (data.findings.length === 0) {
-      return retrievalScoresOf<StudySample>(
-        { source, embedSamples: embedImages, embedOwnTexts: (samples) => this.#textVectors(samples.map(sentencesOf)) },
-        context,
-      )
-    }
     const embedSamples = async (samples: readonly StudySample[]) => (await embedImages(samples)).map((row) => () => row)
-    const { findings } = data
-    return zeroShotAuroc({ source, findings, labelsOf: ({ labels }) => labels, embedSamples, embedTexts }, context)
+    const retrieval =
+      evaluation.retrieval || findings.length === 0
+        ? await retrievalScoresOf<StudySample>(this.#retrievalTask(source, embedImages), context)
+        : {}
+    if (findings.length === 0) return retrieval
+    const zeroShot = { source, findings, labelsOf: ({ labels }: StudySample) => labels, embedSamples, embedTexts }
+    return { ...(await zeroShotAuroc<StudySample>(zeroShot, context)), ...retrieval }
+  }
+
+  #retrievalTask(
+    source: SampleSource,
+    embedImages: (samples: readonly StudySample[]) => Promise<Float32Array[]>,
+  ): RetrievalTask<StudySample> {
+    const { matching, candidates } = this.#parts.evaluation
+    const tokens: Float32Array[] = []
+    const reports: string[][] = []
+    return {
+      source,
+      embedSamples: async (samples) => {
+        if (matching) tokens.push(...(await rowsOf(() => this.#flatTokens(samples))))
+        return await embedImages(samples)
+      },
+      embedOwnTexts: (samples) => {
+        const own = samples.map(sentencesOf)
+        reports.push(...own)
+        return this.#textVectors(own)
+      },
+      ...(matching && {
+        reranking: {
+          candidates,
+          matchScores: async (pairs) => {
+            const logits = await rowsInBatches(pairs, (part) =>
+              this.#matchLogits(
+                part.map(([scan]) => tokens[scan]!),
+                part.map(([, text]) => reports[text]!),
+              ),
+            )
+            return logits.map(([, together]) => together!)
+          },
+        },
+      }),
+    }
+  }
+
+  /** What the fusion layers see of volumes, a row for each. */
+  #flatTokens(samples: readonly StudySample[]): Tensor {
+    const { model } = this.#parts
+    const tokens = model.visionTokens(model.vision.encode(this.#globalOf(samples)))
+    return reshape(tokens, [samples.length, tokens.size / samples.length])
+  }
+
+  /** Logits `[N, 2]` of scan i and text i not belonging and belonging together. */
+  #matchLogits(tokens: readonly Float32Array[], reports: readonly (readonly string[])[]): Tensor {
+    const { model } = this.#parts
+    const flat = concat(
+      tokens.map((own) =>
+        tensor(this.#context.device, own, [1, own.length / model.config.text.features, model.config.text.features]),
+      ),
+      0,
+    )
+    const states = model.text.fusion(this.#rows(reports), cast(flat, this.#context.dtype)).at(-1)!
+    return model.matchHead.apply(reportVector(states))
   }
 
   /** Means of the deepest map. */
@@ -219,14 +277,14 @@ export const velvetRecipe: Recipe<VelvetOptions> = {
     decayVectors: true,
   },
   async build(options, context) {
-    const { objective, model: choice } = options
+    const { objective, evaluation, model: choice } = options
     const config = velvetConfigOf(choice)
     const { side = choice === 'published' ? 96 : 64, cropSide = choice === 'published' ? 96 : 32 } = options
     const opened = await openVelvetData(options.data, side)
     const data = { ...opened, tokenizer: withSentenceTokens(opened.tokenizer, config) }
     checkVocabulary(data.tokenizer, config.text.vocabulary)
     const model = new Velvet(context.device, { config, dtype: context.dtype }).initialize(context.seed)
-    const own = new VelvetTask({ model, data, objective, side, cropSide }, context)
+    const own = new VelvetTask({ model, data, objective, evaluation, side, cropSide }, context)
     const task: TrainingTask<unknown, StudySample, VelvetBatch> & { readonly probe: ProbeAccess } = {
       probe: { data, features: (samples) => own.features(samples) },
       ...{ name: 'velvet', device: context.device, parameters: model.parameters.parameters, training: data.training },

@@ -45,4 +45,23 @@ describe('velvet', () => {
     expect(scores.macroAuroc).toBeLessThan(1)
     task.dispose()
   })
+
+  it('finds reports and scans, by fused states too', async () => {
+    const evaluate = async (evaluation: object): Promise<Readonly<Record<string, number>>> => {
+      const task = await buildRecipe('velvet', { model: velvet, side: 32, cropSide: 32, objective: none, evaluation })
+      const scores = await task.evaluate!('test', { step: 0, workers: 0, batchSize: 5 })
+      task.dispose()
+      return scores
+    }
+    const plain = await evaluate({ retrieval: true })
+    const matched = await evaluate({ retrieval: true, matching: true, candidates: 6 })
+    expect(matched.macroAuroc).toBe(plain.macroAuroc)
+    for (const scores of [plain, matched]) {
+      for (const direction of ['imageToText', 'textToImage']) {
+        const recalls = [1, 5, 10].map((k) => scores[`${direction}/recallAt${k}`]!)
+        expect(recalls).toEqual([...recalls].sort((a, b) => a - b))
+        expect(recalls[2]).toBeGreaterThan(0)
+      }
+    }
+  })
 })
