@@ -56,7 +56,7 @@ function peakOf(device: Device, model: Velvet, samples: number, checkpointing: b
     value.grad?.dispose()
     value.grad = undefined
   }
-  return { samples, checkpointing, peakBytes: peakBytes - before, gradientBytes: liveBytes - before }
+  return { peakBytes: peakBytes - before, gradientBytes: liveBytes - before }
 }
 
 using device = await openDevice()
@@ -68,11 +68,10 @@ withoutLaunching(
 )
 console.log(`weights ${gib(device.memory().liveBytes)} GiB`)
 for (const checkpointing of [false, true]) {
-  const [one, two] = [1, 2].map((samples) => peakOf(device, model, samples, checkpointing))
-  const perSample = two!.peakBytes - one!.peakBytes
-  const ten = one!.peakBytes + 9 * perSample
-  console.log(
-    `checkpointing ${checkpointing}: peak at 1 ${gib(one!.peakBytes)} GiB, at 2 ${gib(two!.peakBytes)} GiB, ` +
-      `at 10 by extrapolation ${gib(ten)} GiB; gradients ${gib(one!.gradientBytes)} GiB of it`,
-  )
+  for (const samples of [1, 2, 10]) {
+    const { peakBytes, gradientBytes } = peakOf(device, model, samples, checkpointing)
+    console.log(
+      `batch ${samples}, checkpointing ${checkpointing}: peak ${gib(peakBytes)} GiB, gradients ${gib(gradientBytes)} GiB of it`,
+    )
+  }
 }
